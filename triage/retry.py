@@ -21,7 +21,9 @@ class RetryPolicy:
 # A reply that comes after half a day confirms nothing any more; its promise may be over before it arrives.
 REPLY_POLICY = RetryPolicy(ceiling=timedelta(minutes=15), give_up_after=timedelta(hours=6))
 FORWARD_POLICY = RetryPolicy()
-FILE_POLICY = RetryPolicy(first=timedelta(seconds=10), ceiling=timedelta(minutes=15), give_up_after=timedelta(days=36500))
+FILE_POLICY = RetryPolicy(
+    first=timedelta(seconds=10), ceiling=timedelta(minutes=15), give_up_after=timedelta(days=36500)
+)
 
 
 def next_try(policy: RetryPolicy, *, attempt: int, born: datetime, now: datetime, jitter: float) -> datetime | None:

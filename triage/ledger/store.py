@@ -1,0 +1,498 @@
+"""What the program writes down and asks for: the ledger's face. SQL stays in this package.
+
+Every method is one transaction, committed before it returns. All raise LedgerError when the database cannot be used now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from triage.errors import LedgerError
+from triage.ledger import schema
+from triage.ledger.migrate import upgrade
+from triage.ledger.writer import Writer, connect
+from triage.lifecycle import Event, Kind, State, advance, is_final
+from triage.message import MessageKey
+
+m, e, t = schema.messages.c, schema.effects.c, schema.tickets.c
+
+
+class MessageState(StrEnum):
+    """What is known of a message as a whole; its effects have states of their own (lifecycle.State)."""
+
+    SEEN = "seen"  # an attempt has begun; still here after a crash in the middle of deciding
+    OBSERVED = "observed"  # decided in mode: observe; nothing was done
+    PLANNED = "planned"  # the plan is committed; effects under way
+    SETTLED = "settled"  # every effect is final
+    QUARANTINED = "quarantined"
+    LEFT = "left"  # backlog: leave; never touched
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A message that is about to be worked on."""
+
+    id: int
+    key: MessageKey
+    attempts: int  # this one included
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What is known of a conversation."""
+
+    ticket: str
+    mailbox: str
+    team: str
+    opened_at: datetime
+    due_at: datetime | None
+    priority: str
+    category: str | None
+    last_reply_at: datetime | None
+    first_response_at: datetime | None
+    promise: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What must be known of the past before a message can be decided about."""
+
+    id: int  # the message's own row
+    fingerprint: str
+    sender: str | None
+    thread_key: str | None
+    related_ids: tuple[str, ...]  # References and In-Reply-To
+    tickets: tuple[str, ...]  # references found in the subject
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The answer to an inquiry."""
+
+    ticket: Ticket | None  # the conversation that the message belongs to
+    duplicate: bool  # the same mail was planned before: another copy, or a mailbox restored
+    replies_to_sender: int  # automatic replies within 24 hours
+    replies_to_domain: int  # within an hour
+
+
+@dataclass(frozen=True, slots=True)
+class NewEffect:
+    """An effect as planned."""
+
+    kind: Kind
+    recipient: str
+    key: str | None = None
+    envelope_sender: str = ""
+    outbound_id: str | None = None
+    content: bytes | None = None
+    suppressed: str | None = None  # reason; the effect is recorded, and never begun
+
+
+@dataclass(frozen=True, slots=True)
+class NewPlan:
+    """Everything that one message's plan leaves in the ledger."""
+
+    id: int  # the message's row
+    state: MessageState
+    fingerprint: str
+    message_id: str | None
+    sender: str | None
+    thread_key: str | None
+    ticket: str
+    decision: Mapping[str, Any]
+    effects: tuple[NewEffect, ...]
+    opens: Mapping[str, Any] | None  # columns of the ticket that this message opens; None: it joins one
+    thread_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """An effect as it stands."""
+
+    id: int
+    message: int
+    kind: Kind
+    state: State
+    recipient: str
+    envelope_sender: str
+    outbound_id: str | None
+    content: bytes | None
+    attempts: int
+    born_at: datetime
+    next_try_at: datetime | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An effect that is due, with what is needed to carry it out."""
+
+    effect: Effect
+    mailbox: str
+    first_key: MessageKey
+    place: MessageKey | None
+    fingerprint: str | None
+    message_id: str | None
+    decision: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One step of an effect's life, to be recorded."""
+
+    effect: int
+    event: Event
+    detail: str | None = None
+    next_try_at: datetime | None = None
+    place: MessageKey | None = None  # of a move: where the message is now
+
+
+CONVERSATION_MEMORY = timedelta(days=14)  # for the weakest tie, same sender and subject
+
+
+class Ledger:
+    """The durable memory of the daemon."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    @classmethod
+    def open(cls, path: Path) -> Ledger:
+        """Open or create the ledger at *path* and bring its schema up to date."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise LedgerError(f"the ledger's folder {path.parent} cannot be made: {error.strerror}") from error
+        engine = connect(str(path))
+        try:
+            upgrade(engine)
+        except LedgerError:
+            engine.dispose()
+            raise
+        return cls(Writer(engine))
+
+    def close(self) -> None:
+        """Finish what is queued and close the database."""
+        self._writer.close()
+
+    # -- switches ----------------------------------------------------------------------------------------------------------
+
+    async def setting(self, name: str) -> str | None:
+        query = sa.select(schema.settings.c.value).where(schema.settings.c.name == name)
+        return await self._writer.run(lambda c: c.execute(query).scalar_one_or_none())
+
+    async def set(self, name: str, value: str | None, now: datetime) -> None:
+        """Keep a switch (paused, breaker); None removes it."""
+
+        def operation(c: sa.Connection) -> None:
+            c.execute(schema.settings.delete().where(schema.settings.c.name == name))
+            if value is not None:
+                c.execute(schema.settings.insert().values(name=name, value=value, set_at=now))
+
+        await self._writer.run(operation)
+
+    async def start_mailbox(self, name: str, *, live: bool, now: datetime) -> tuple[datetime, datetime | None]:
+        """Record that *name* is being watched; returns (first start, start of the present time in mode: reply or None).
+
+        Going live is recorded once and kept over restarts; observing again forgets it, so that what came meanwhile is not answered.
+        """
+        table = schema.mailboxes
+
+        def operation(c: sa.Connection) -> tuple[datetime, datetime | None]:
+            row = c.execute(sa.select(table).where(table.c.name == name)).one_or_none()
+            if row is None:
+                c.execute(table.insert().values(name=name, first_start_at=now, live_since=now if live else None))
+                return now, now if live else None
+            live_since = (row.live_since or now) if live else None
+            if live_since != row.live_since:
+                c.execute(table.update().where(table.c.name == name).values(live_since=live_since))
+            return row.first_start_at, live_since
+
+        return await self._writer.run(operation)
+
+    # -- messages ----------------------------------------------------------------------------------------------------------
+
+    async def unknown_uids(
+        self, mailbox: str, folder: str, uidvalidity: int, uids: Collection[int], *, observing: bool
+    ) -> list[int]:
+        """Those of *uids* that still want work, ascending: never seen, left in the middle, or (when live) only observed."""
+        done = [MessageState.PLANNED, MessageState.SETTLED, MessageState.QUARANTINED, MessageState.LEFT]
+        if observing:
+            done.append(MessageState.OBSERVED)
+
+        def operation(c: sa.Connection) -> list[int]:
+            known: set[int] = set()
+            wanted = sorted(uids)
+            for start in range(0, len(wanted), 500):
+                chunk = wanted[start : start + 500]
+                query = sa.select(m.uid).where(
+                    m.mailbox == mailbox,
+                    m.folder == folder,
+                    m.uidvalidity == uidvalidity,
+                    m.uid.in_(chunk),
+                    m.state.in_(done),
+                )
+                known.update(c.execute(query).scalars())
+            return [uid for uid in wanted if uid not in known]
+
+        return await self._writer.run(operation)
+
+    async def begin(self, arrivals: Mapping[MessageKey, datetime], now: datetime) -> dict[MessageKey, Attempt]:
+        """Count an attempt for each message before it is made. *arrivals* gives each message's received_at (INTERNALDATE)."""
+
+        def operation(c: sa.Connection) -> dict[MessageKey, Attempt]:
+            found: dict[MessageKey, Attempt] = {}
+            for key, received_at in arrivals.items():
+                row = c.execute(sa.select(m.id, m.attempts).where(*_is(key))).one_or_none()
+                if row is not None:
+                    c.execute(schema.messages.update().where(m.id == row.id).values(attempts=row.attempts + 1))
+                    found[key] = Attempt(row.id, key, row.attempts + 1)
+                    continue
+                values: dict[str, Any] = {
+                    "mailbox": key.mailbox, "folder": key.folder, "uidvalidity": key.uidvalidity, "uid": key.uid,
+                    "place_folder": key.folder, "place_uidvalidity": key.uidvalidity, "place_uid": key.uid,
+                    "state": MessageState.SEEN, "attempts": 1, "received_at": received_at, "seen_at": now,
+                }  # fmt: skip
+                result = c.execute(schema.messages.insert().values(**values))
+                found[key] = Attempt(int(result.inserted_primary_key[0]), key, 1)
+            return found
+
+        return await self._writer.run(operation)
+
+    async def give_back(self, ids: Sequence[int]) -> None:
+        """Uncount an attempt that did not fail because of the mail: the server went away, the ledger was full."""
+        query = schema.messages.update().where(m.id.in_(ids), m.attempts > 0).values(attempts=m.attempts - 1)
+        await self._writer.run(lambda c: c.execute(query))
+
+    async def histories(self, inquiries: Sequence[Inquiry], now: datetime) -> list[History]:
+        """What is known of the past of each message, in order."""
+        return await self._writer.run(lambda c: [_history(c, inquiry, now) for inquiry in inquiries])
+
+    async def replies_since(self, since: datetime) -> int:
+        """Automatic replies planned since *since*, in all mailboxes."""
+        query = sa.select(sa.func.count()).where(e.kind == Kind.REPLY, e.born_at >= since, e.state != State.SUPPRESSED)
+        return int(await self._writer.run(lambda c: c.execute(query).scalar_one()))
+
+    async def record(self, plans: Sequence[NewPlan], now: datetime) -> dict[int, list[Effect]]:
+        """Commit whole plans; returns their effects by message row. An effect whose key exists already is recorded as suppressed."""
+
+        def operation(c: sa.Connection) -> dict[int, list[Effect]]:
+            return {plan.id: _record(c, plan, now) for plan in plans}
+
+        return await self._writer.run(operation)
+
+    async def fail(self, id: int, fault: str) -> None:
+        """Note why an attempt failed."""
+        query = schema.messages.update().where(m.id == id).values(fault=fault[:500])
+        await self._writer.run(lambda c: c.execute(query))
+
+    async def leave(self, keys: Mapping[MessageKey, datetime], now: datetime) -> None:
+        """Mark messages that are not to be touched (backlog: leave)."""
+        attempts = await self.begin(keys, now)
+        ids = [attempt.id for attempt in attempts.values()]
+        query = schema.messages.update().where(m.id.in_(ids)).values(state=MessageState.LEFT)
+        await self._writer.run(lambda c: c.execute(query))
+
+    # -- effects -----------------------------------------------------------------------------------------------------------
+
+    async def advance(self, outcomes: Sequence[Outcome], now: datetime) -> list[State]:
+        """Record steps of effects' lives, all in one commit; returns the new states. Raises IllegalTransition for a bug of ours."""
+        return await self._writer.run(lambda c: [_advance(c, outcome, now) for outcome in outcomes])
+
+    async def due(self, mailbox: str, now: datetime, limit: int) -> list[Pending]:
+        """Planned effects of *mailbox* whose time has come, oldest first."""
+        condition = sa.and_(e.state == State.PLANNED, sa.or_(e.next_try_at.is_(None), e.next_try_at <= now))
+        return await self._pending(mailbox, condition, limit)
+
+    async def half_done(self, mailbox: str) -> list[Pending]:
+        """Effects that a crash left STARTED, and those of unknown outcome that may be repeated."""
+        condition = sa.or_(
+            e.state == State.STARTED,
+            sa.and_(e.state == State.UNKNOWN, e.kind != Kind.REPLY),
+        )
+        return await self._pending(mailbox, condition, 1_000_000)
+
+    async def next_try_at(self, mailbox: str) -> datetime | None:
+        """When the next planned effect of *mailbox* is due; None: nothing waits."""
+        query = (
+            sa.select(sa.func.min(e.next_try_at, type_=schema.Instant))
+            .select_from(schema.effects.join(schema.messages))
+            .where(m.mailbox == mailbox, e.state == State.PLANNED)
+        )
+        return await self._writer.run(lambda c: c.execute(query).scalar_one_or_none())
+
+    async def moved(self, id: int, place: MessageKey) -> None:
+        """Where a message is now."""
+        await self._writer.run(lambda c: _place(c, id, place))
+
+    async def _pending(self, mailbox: str, condition: sa.ColumnElement[bool], limit: int) -> list[Pending]:
+        query = (
+            sa.select(schema.effects, schema.messages.c.mailbox, m.folder, m.uidvalidity, m.uid, m.place_folder,
+                      m.place_uidvalidity, m.place_uid, m.fingerprint, m.message_id, m.decision)
+            .select_from(schema.effects.join(schema.messages))
+            .where(m.mailbox == mailbox, condition)
+            .order_by(e.id)
+            .limit(limit)
+        )  # fmt: skip
+        return await self._writer.run(lambda c: [_pending_of(row) for row in c.execute(query)])
+
+
+# -- operations inside a transaction ---------------------------------------------------------------------------------------------
+
+
+def _is(key: MessageKey) -> tuple[sa.ColumnElement[bool], ...]:
+    return m.mailbox == key.mailbox, m.folder == key.folder, m.uidvalidity == key.uidvalidity, m.uid == key.uid
+
+
+def _history(c: sa.Connection, inquiry: Inquiry, now: datetime) -> History:
+    decided = (MessageState.PLANNED, MessageState.SETTLED)
+    duplicate = c.execute(
+        sa.select(m.id).where(m.fingerprint == inquiry.fingerprint, m.id != inquiry.id, m.state.in_(decided)).limit(1)
+    ).first()
+    sender = inquiry.sender or ""
+    replies = sa.select(sa.func.count()).where(e.kind == Kind.REPLY, e.state != State.SUPPRESSED)
+    to_sender = c.execute(replies.where(e.recipient == sender, e.born_at >= now - timedelta(hours=24))).scalar_one()
+    domain = sender.rpartition("@")[2]
+    to_domain = c.execute(
+        replies.where(e.recipient_domain == domain, e.born_at >= now - timedelta(hours=1))
+    ).scalar_one()
+    return History(_ticket_of(c, inquiry, now), duplicate is not None, int(to_sender), int(to_domain))
+
+
+def _ticket_of(c: sa.Connection, inquiry: Inquiry, now: datetime) -> Ticket | None:
+    """The conversation: by Message-IDs, by the reference in the subject, by sender and subject within two weeks."""
+    names: list[str] = []
+    if inquiry.related_ids:
+        ids = schema.thread_ids.c
+        names = list(c.execute(sa.select(ids.ticket).where(ids.message_id.in_(inquiry.related_ids))).scalars())
+    names = names or list(inquiry.tickets)
+    if not names and inquiry.thread_key:
+        query = sa.select(m.ticket).where(
+            m.thread_key == inquiry.thread_key,
+            m.id != inquiry.id,
+            m.ticket.is_not(None),
+            m.received_at >= now - CONVERSATION_MEMORY,
+        )
+        names = [name for name in c.execute(query.order_by(m.id.desc()).limit(1)).scalars() if name]
+    if not names:
+        return None
+    row = c.execute(sa.select(schema.tickets).where(t.ticket.in_(names)).order_by(t.opened_at).limit(1)).one_or_none()
+    if row is None:
+        return None
+    return Ticket(row.ticket, row.mailbox, row.team, row.opened_at, row.due_at, row.priority, row.category,
+                  row.last_reply_at, row.first_response_at, row.promise)  # fmt: skip
+
+
+def _record(c: sa.Connection, plan: NewPlan, now: datetime) -> list[Effect]:
+    c.execute(
+        schema.messages.update().where(m.id == plan.id).values(
+            state=plan.state, fault=None, fingerprint=plan.fingerprint, message_id=plan.message_id, sender=plan.sender,
+            thread_key=plan.thread_key, ticket=plan.ticket, decision=dict(plan.decision),
+        )
+    )  # fmt: skip
+    if plan.state is MessageState.OBSERVED:
+        return []
+    if plan.opens is not None:
+        c.execute(schema.tickets.insert().prefix_with("OR IGNORE").values(ticket=plan.ticket, **plan.opens))
+    if plan.thread_ids:
+        rows = [{"message_id": message_id, "ticket": plan.ticket} for message_id in plan.thread_ids]
+        c.execute(schema.thread_ids.insert().prefix_with("OR IGNORE"), rows)
+    effects = [_insert_effect(c, plan, new, now) for new in plan.effects]
+    if any(effect.kind is Kind.REPLY and effect.state is State.PLANNED for effect in effects):
+        c.execute(schema.tickets.update().where(t.ticket == plan.ticket).values(last_reply_at=now))
+    return effects
+
+
+def _insert_effect(c: sa.Connection, plan: NewPlan, new: NewEffect, now: datetime) -> Effect:
+    reason, key = new.suppressed, new.key
+    if key is not None and reason is None and c.execute(sa.select(e.id).where(e.key == key)).first() is not None:
+        reason = "already-done"
+    state = State.SUPPRESSED if reason else State.PLANNED
+    values: dict[str, Any] = {
+        "message": plan.id, "kind": new.kind, "state": state, "key": None if reason else key, "recipient": new.recipient,
+        "recipient_domain": new.recipient.rpartition("@")[2] if new.kind is Kind.REPLY else None,
+        "envelope_sender": new.envelope_sender, "outbound_id": new.outbound_id, "content": None if reason else new.content,
+        "attempts": 0, "born_at": now, "updated_at": now, "next_try_at": None, "detail": reason,
+    }  # fmt: skip
+    id = int(c.execute(schema.effects.insert().values(**values)).inserted_primary_key[0])
+    return Effect(
+        id,
+        plan.id,
+        new.kind,
+        state,
+        new.recipient,
+        new.envelope_sender,
+        new.outbound_id,
+        new.content,
+        0,
+        now,
+        None,
+        reason,
+    )
+
+
+def _advance(c: sa.Connection, outcome: Outcome, now: datetime) -> State:
+    row = c.execute(sa.select(e.message, e.kind, e.state, e.attempts).where(e.id == outcome.effect)).one()
+    kind = Kind(row.kind)
+    state = advance(kind, State(row.state), outcome.event)
+    values: dict[str, Any] = {"state": state, "updated_at": now, "next_try_at": outcome.next_try_at}
+    if outcome.detail is not None:
+        values["detail"] = outcome.detail[:500]
+    if outcome.event is Event.STARTED:
+        values["attempts"] = row.attempts + 1
+    if state is State.DONE:
+        values["content"] = None  # a reply that was accepted need not be kept
+    c.execute(schema.effects.update().where(e.id == outcome.effect).values(**values))
+    c.execute(
+        schema.effect_events.insert().values(
+            effect=outcome.effect,
+            at=now,
+            event=outcome.event,
+            state=state,
+            detail=outcome.detail and outcome.detail[:500],
+        )
+    )
+    if outcome.place is not None:
+        _place(c, row.message, outcome.place)
+    if is_final(kind, state):
+        _settle(c, row.message)
+    return state
+
+
+def _place(c: sa.Connection, id: int, place: MessageKey) -> None:
+    c.execute(
+        schema.messages.update()
+        .where(m.id == id)
+        .values(place_folder=place.folder, place_uidvalidity=place.uidvalidity, place_uid=place.uid)
+    )
+
+
+def _settle(c: sa.Connection, id: int) -> None:
+    """A message whose effects are all final is settled."""
+    states = c.execute(sa.select(e.kind, e.state).where(e.message == id)).all()
+    if all(is_final(Kind(kind), State(state)) for kind, state in states):
+        c.execute(
+            schema.messages.update()
+            .where(m.id == id, m.state == MessageState.PLANNED)
+            .values(state=MessageState.SETTLED)
+        )
+
+
+def _effect_of(row: Any) -> Effect:
+    return Effect(row.id, row.message, Kind(row.kind), State(row.state), row.recipient, row.envelope_sender, row.outbound_id,
+                  row.content, row.attempts, row.born_at, row.next_try_at, row.detail)  # fmt: skip
+
+
+def _pending_of(row: Any) -> Pending:
+    first = MessageKey(row.mailbox, row.folder, row.uidvalidity, row.uid)
+    place = None
+    if row.place_uid is not None:
+        place = MessageKey(row.mailbox, row.place_folder, row.place_uidvalidity, row.place_uid)
+    return Pending(_effect_of(row), row.mailbox, first, place, row.fingerprint, row.message_id, row.decision)
