@@ -1,0 +1,179 @@
+"""TextModel: what is trained and stored. Classifier: what the daemon calls.
+
+Multinomial logistic regression on three views of the text (`features`). Measured on 63 intents of five public English
+sources (5,459 rows, a quarter held out): logistic regression .964 accuracy in 3.4 s, linear SVM .963 in 3.4 s, ridge
+.951 in 20 s; only the first is near its own probabilities without a further model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import FeatureUnion
+
+from triage.classifier.features import union
+from triage.classifier.masking import masked, names_pattern
+from triage.classifier.novelty import Typical
+from triage.message import Prediction
+
+Probabilities = npt.NDArray[np.float64]  # shape (n_texts, n_labels), rows sum to 1
+
+# Labels that are a reason to abstain and never a category: nobody's folder is called "other".
+ABSTAIN_LABELS = ("other",)
+
+# The label beside which `about` is told.
+COMPLAINT = "complaint"
+
+# Width of the sentence vectors; they are the last columns of the features.
+_VECTOR = 512
+
+
+class TextModel(BaseEstimator):  # type: ignore[misc]
+    """Probabilities of labels, and what a complaint is about.
+
+    Args:
+        C: inverse strength of the regularisation.
+        seed: of whatever is random in training; one seed, one model.
+        own_names: names of the shop, masked wherever they stand.
+    """
+
+    def __init__(self, C: float = 10.0, seed: int = 0, own_names: tuple[str, ...] = ()) -> None:
+        self.C = C
+        self.seed = seed
+        self.own_names = own_names
+
+    def fit(self, texts: Sequence[str], labels: Sequence[str], abouts: Sequence[str] | None = None) -> Self:
+        """Learn from *texts*; *abouts* says of each what it is about beside its label, "" where that is not known."""
+        self.features_: FeatureUnion = union().fit(self.prepare(texts))
+        return self.fit_features(self.transform(texts), labels, abouts)
+
+    def fit_features(self, features: sp.csr_matrix, labels: Sequence[str], abouts: Sequence[str] | None = None) -> Self:
+        """As `fit`, on features that `transform` made; `features_` must be there."""
+        self.labels_: list[str] = sorted(set(labels))
+        self.head_ = self._head(features, labels)
+        self.about_labels_: list[str] = []
+        self.about_head_: LogisticRegression | None = None
+        told = [i for i, about in enumerate(abouts or ()) if about]
+        if abouts is not None and len({abouts[i] for i in told}) > 1:
+            self.about_labels_ = sorted({abouts[i] for i in told})
+            self.about_head_ = self._head(features[told], [abouts[i] for i in told])
+        self.prior_ = np.asarray([list(labels).count(label) / len(labels) for label in self.labels_])
+        self.temperature_ = 1.0
+        self.typical_ = Typical().fit(vectors_of(features))
+        return self
+
+    def _head(self, features: sp.csr_matrix, labels: Sequence[str]) -> LogisticRegression:
+        numbers = np.searchsorted(sorted(set(labels)), list(labels))
+        return LogisticRegression(C=self.C, max_iter=300, random_state=self.seed).fit(features, numbers)
+
+    def prepare(self, texts: Sequence[str]) -> list[str]:
+        names = names_pattern(self.own_names)
+        return [masked(text, names) for text in texts]
+
+    def transform(self, texts: Sequence[str]) -> sp.csr_matrix:
+        """float32 of shape (n_texts, n_features); the last 512 columns are the sentence vectors."""
+        return sp.csr_matrix(self.features_.transform(self.prepare(texts)))
+
+    def logits(self, features: sp.csr_matrix) -> Probabilities:
+        """Not yet calibrated: float64 of shape (n_texts, n_labels)."""
+        return _logits(self.head_, features)
+
+    def predict_proba(self, texts: Sequence[str]) -> Probabilities:
+        return self.probabilities(self.transform(texts))
+
+    def probabilities(self, features: sp.csr_matrix) -> Probabilities:
+        """Calibrated. Text unlike all that was learnt from gets the base rates: nothing is known of it."""
+        found = softmax(self.logits(features) / self.temperature_)
+        found[~self.typical_.contains(vectors_of(features))] = self.prior_
+        return found
+
+    def about(self, features: sp.csr_matrix) -> list[str | None]:
+        """What each text is about, if it is a complaint; None where the model was not taught that."""
+        if self.about_head_ is None:
+            return [None] * features.shape[0]
+        return [self.about_labels_[i] for i in _logits(self.about_head_, features).argmax(axis=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """A trained model with its name and its threshold. One caller at a time; `predict` blocks and belongs in a worker
+    thread.
+    """
+
+    model: TextModel
+    name: str  # "default@3f2a91c0", for the ledger
+    threshold: float  # least probability, 0..1, at which a category is named
+    abstain_labels: tuple[str, ...] = ABSTAIN_LABELS
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """What the model may name, in the order of its probabilities; never `other`."""
+        return tuple(label for label in self.model.labels_ if label not in self.abstain_labels)
+
+    def predict(
+        self, texts: Sequence[str], progress: Callable[[int, int], None] = lambda done, of: None
+    ) -> list[Prediction]:
+        """One prediction a text (`Message.own_words`), in order; any number of texts, none included."""
+        from threadpoolctl import threadpool_limits
+
+        found: list[Prediction] = []
+        with threadpool_limits(limits=1):
+            for start in range(0, len(texts), BATCH):
+                features = self.model.transform(texts[start : start + BATCH])
+                found.extend(self._decide(self.model.probabilities(features), self.model.about(features)))
+                progress(len(found), len(texts))
+        return found
+
+    def _decide(self, probabilities: Probabilities, abouts: Sequence[str | None]) -> list[Prediction]:
+        return [
+            decide(
+                dict(zip(self.model.labels_, map(float, row), strict=True)),
+                self.categories,
+                self.threshold,
+                model=self.name,
+                about=about,
+            )
+            for row, about in zip(probabilities, abouts, strict=True)
+        ]
+
+
+# Texts at a time: keeps what a prediction needs under 20 MB, whatever a caller brings.
+BATCH = 256
+
+
+def decide(
+    probabilities: dict[str, float],
+    categories: Sequence[str],
+    threshold: float,
+    *,
+    model: str = "",
+    about: str | None = None,
+) -> Prediction:
+    """Name the most probable of *categories* where it is sure enough, abstain elsewhere."""
+    best = max(categories, key=probabilities.__getitem__)
+    category = best if probabilities[best] >= threshold else None
+    known = about if category == COMPLAINT and about in categories else None
+    return Prediction(category, probabilities[best], probabilities, model, known)
+
+
+def softmax(logits: Probabilities) -> Probabilities:
+    """Rows of *logits* as probabilities."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def vectors_of(features: sp.csr_matrix) -> npt.NDArray[np.float32]:
+    """The sentence vectors among *features*: float32 of shape (n_texts, 512)."""
+    return np.asarray(features[:, -_VECTOR:].toarray(), dtype=np.float32)
+
+
+def _logits(head: LogisticRegression, features: sp.csr_matrix) -> Probabilities:
+    found = np.asarray(head.decision_function(features), dtype=np.float64)
+    return np.column_stack([np.zeros_like(found), found]) if found.ndim == 1 else found

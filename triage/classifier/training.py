@@ -1,0 +1,173 @@
+"""Rows to a model that knows how sure it is.
+
+The probabilities are calibrated and the threshold is chosen on rows that the scoring model has not seen: cross-fitting
+in folds that keep a writer's texts together (without writers: a scenario's), so that the figures speak of people and
+incidents that are new.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from scipy.optimize import minimize_scalar
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from triage.classifier.dataset import Dataset, DatasetError, Row
+from triage.classifier.estimator import ABSTAIN_LABELS, Probabilities, TextModel, decide, softmax
+from triage.classifier.evaluation import judge, report
+from triage.classifier.features import union
+from triage.classifier.manifest import Manifest
+
+# Decided mail is to be right so often; the threshold is the least one that gets there.
+TARGET_ACCURACY = 0.90
+FOLDS = 4
+
+# Logit of a label that a part of the rows does not have, since all its texts are by one writer.
+UNSEEN = -30.0
+
+Progress = Callable[[str, int, int], None]  # what is done, step, of how many
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model with what was found out while it was trained."""
+
+    model: TextModel
+    threshold: float
+    held_out: Probabilities  # calibrated, of each row by a model that saw neither it nor its writer
+    seed: int
+
+
+def train(
+    rows: Sequence[Row],
+    *,
+    seed: int = 0,
+    own_names: Sequence[str] = (),
+    target: float = TARGET_ACCURACY,
+    progress: Progress = lambda what, step, steps: None,
+) -> Trained:
+    """Train on *rows*; the same rows and the same seed give the same model.
+
+    Raises:
+        DatasetError: fewer than two labels, or a label with fewer than two rows.
+    """
+    _check(rows)
+    labels = [row.label for row in rows]
+    abouts = [row.about for row in rows]
+    steps = FOLDS + 2
+    progress("reading the texts", 0, steps)
+    model = TextModel(seed=seed, own_names=tuple(own_names))
+    texts = [row.words for row in rows]
+    model.features_ = union().fit(model.prepare(texts))
+    features = model.transform(texts)
+    folds = list(_folds(rows, seed))
+    known = sorted(set(labels))
+    logits = np.full((len(rows), len(known)), UNSEEN)
+    for number, (learnt, held) in enumerate(folds, start=1):
+        progress(f"cross-fitting, part {number} of {len(folds)}", number, steps)
+        part = _fitted(model, features[learnt], [labels[i] for i in learnt])
+        logits[np.ix_(held, np.searchsorted(known, part.labels_))] = part.logits(features[held])
+    progress("fitting the model", steps - 1, steps)
+    model.fit_features(features, labels, abouts)
+    numbers = np.searchsorted(model.labels_, labels)
+    model.temperature_ = temperature(logits, numbers)
+    held_out = softmax(logits / model.temperature_)
+    progress("done", steps, steps)
+    return Trained(model, threshold(held_out, numbers, _nameable(model.labels_), target), held_out, seed)
+
+
+def describe(trained: Trained, data: Dataset, *, now: datetime) -> Manifest:
+    """The manifest of *trained*, but for what only its file can tell; scores are those of the held-out rows."""
+    model = trained.model
+    categories = [label for label in model.labels_ if label not in ABSTAIN_LABELS]
+    predictions = [
+        decide(dict(zip(model.labels_, map(float, row), strict=True)), categories, trained.threshold)
+        for row in trained.held_out
+    ]
+    scores = report(
+        judge(data.rows, predictions, categories),
+        model="held out while training",
+        threshold=trained.threshold,
+        categories=categories,
+        abstain_labels=ABSTAIN_LABELS,
+    )
+    return Manifest(
+        name="",
+        file="",
+        sha256="",
+        libraries={},
+        created_at=now.isoformat(timespec="seconds"),
+        seed=trained.seed,
+        categories=tuple(categories),
+        abstain_labels=ABSTAIN_LABELS,
+        about_labels=tuple(model.about_labels_),
+        threshold=trained.threshold,
+        temperature=model.temperature_,
+        scores=scores.to_dict(),
+        data=tuple(asdict(file) for file in data.files),
+        parameters=model.get_params(),
+    )
+
+
+def temperature(logits: Probabilities, numbers: npt.NDArray[np.intp]) -> float:
+    """The one number by which *logits* are divided so that the probabilities fit best (Guo et al. 2017, ICML, 4.2)."""
+
+    def loss(log_temperature: float) -> float:
+        right = softmax(logits / np.exp(log_temperature))[np.arange(len(numbers)), numbers]
+        return float(-np.log(np.maximum(right, 1e-12)).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
+
+
+def threshold(
+    probabilities: Probabilities, numbers: npt.NDArray[np.intp], nameable: npt.NDArray[np.intp], target: float
+) -> float:
+    """The least probability from which on decided rows are right at least in *target* of the cases.
+
+    Args:
+        probabilities: shape (n_rows, n_labels), of rows that the model has not seen.
+        numbers: the column of the right label of each row.
+        nameable: columns that may be named; naming anything for a row of another label is an error.
+        target: 0..1.
+    """
+    best = nameable[probabilities[:, nameable].argmax(axis=1)]
+    sure = probabilities[np.arange(len(best)), best]
+    order = np.argsort(-sure, kind="stable")
+    accuracy = np.cumsum(best[order] == numbers[order]) / np.arange(1, len(order) + 1)
+    reached = np.flatnonzero(accuracy >= target)
+    return float(sure[order][reached[-1]]) if len(reached) else 1.0
+
+
+def _nameable(labels: Sequence[str]) -> npt.NDArray[np.intp]:
+    return np.flatnonzero([label not in ABSTAIN_LABELS for label in labels])
+
+
+def _fitted(model: TextModel, features: sp.csr_matrix, labels: Sequence[str]) -> TextModel:
+    part: TextModel = clone(model)
+    return part.fit_features(features, labels)
+
+
+def _folds(rows: Sequence[Row], seed: int) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+    labels = [row.label for row in rows]
+    count = min(FOLDS, min(Counter(labels).values()))
+    if any(row.group for row in rows):
+        groups = [row.group or f"row {i}" for i, row in enumerate(rows)]
+        return list(StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(labels, labels, groups))
+    return list(StratifiedKFold(count, shuffle=True, random_state=seed).split(labels, labels))
+
+
+def _check(rows: Sequence[Row]) -> None:
+    counts = Counter(row.label for row in rows)
+    if len(counts) < 2:
+        raise DatasetError(f"only one label ({', '.join(counts)}): a model needs at least two to choose from")
+    if not set(counts) - set(ABSTAIN_LABELS):
+        raise DatasetError("no label that could be named")
+    if rare := sorted(label for label, count in counts.items() if count < 2):
+        raise DatasetError(f"labels with a single row: {', '.join(rare)}. Add rows of this label or take it out")
