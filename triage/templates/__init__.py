@@ -1,0 +1,6 @@
+"""The texts that customers get: chosen by template and locale, filled with validated values, as text and HTML."""
+
+from triage.templates.catalog import Catalog
+from triage.templates.values import ClosedDay, PromiseValues, RenderedReply, ReplyValues, clean_name
+
+__all__ = ["Catalog", "ClosedDay", "PromiseValues", "RenderedReply", "ReplyValues", "clean_name"]
