@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jinja2 import Template
+from jinja2 import Template, TemplateError
 
 from triage.errors import ConfigError, Problem
 from triage.templates.environment import compile_layout, compile_text
 from triage.templates.reading import Folder, lineage, locale_tag, parse_locale, read_folders
 from triage.templates.rendering import Mail, Renderer
+from triage.templates.samples import sample_values
 from triage.templates.values import RenderedReply, ReplyValues
 
 
@@ -21,6 +22,7 @@ class Catalog:
         self.directory = directory
         self.default_locale = default_locale
         self.locales = tuple(sorted(folders))
+        self._files = {tag: {name: file.path for name, file in folder.mails.items()} for tag, folder in folders.items()}
         self._texts = {tag: _Compiled(folder) for tag, folder in folders.items()}
         self._layout = compile_layout(layout)
         self._resolved: dict[str, str] = {}
@@ -49,7 +51,22 @@ class Catalog:
             )
         if problems or default is None:
             raise ConfigError(problems)
-        return cls(folders, layout, directory=str(directory), default_locale=locale_tag(default))
+        catalog = cls(folders, layout, directory=str(directory), default_locale=locale_tag(default))
+        try:
+            catalog.render(catalog.templates[0], default_locale, next(sample_values()))
+        except TemplateError as error:  # texts were tried one by one: what is left is the layout
+            raise ConfigError(
+                [
+                    Problem(
+                        str(directory / "layout.html"),
+                        None,
+                        "",
+                        f"cannot be rendered: {error}",
+                        "docs/templates.md says what a layout gets",
+                    )
+                ]
+            ) from error
+        return catalog
 
     def render(self, template: str, locale: str, values: ReplyValues) -> RenderedReply:
         """The reply called *template* in *locale*, or in the nearest locale that has texts.
@@ -105,6 +122,11 @@ class Catalog:
         if (renderer := self._renderers.get(tag)) is None:
             renderer = self._renderers[tag] = self._build(tag)
         return renderer
+
+    def source_of(self, template: str, locale: str) -> str:
+        """The file that *template* comes from in *locale*."""
+        files = (self._files[tag].get(template) for tag in lineage(self.resolve(locale)) if tag in self._files)
+        return next((file for file in files if file), self.directory)
 
     def _build(self, tag: str) -> Renderer:
         parsed = parse_locale(tag)
