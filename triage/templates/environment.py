@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError, meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
+from jinja2.sandbox import SandboxedEnvironment
 
 from triage.templates.markup import shield
 
@@ -40,7 +40,7 @@ def _finalize(value: object) -> str:
 @cache
 def text_environment() -> SandboxedEnvironment:
     """For the texts: values are shielded. Sources go through `prepare` first."""
-    environment = ImmutableSandboxedEnvironment(
+    environment = SandboxedEnvironment(
         undefined=StrictUndefined, finalize=_finalize, lstrip_blocks=True, autoescape=False
     )
     environment.globals.clear()
@@ -51,9 +51,7 @@ def text_environment() -> SandboxedEnvironment:
 @cache
 def layout_environment() -> SandboxedEnvironment:
     """For the layout of the HTML: everything that is printed is escaped."""
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True
-    )
+    environment = SandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True)
     environment.globals.clear()
     return environment
 

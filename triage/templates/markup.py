@@ -12,7 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from html import escape
 from typing import Literal
+
+from markupsafe import Markup
 
 from triage.templates.promise_format import Fact
 
@@ -103,6 +106,16 @@ def plain_text(blocks: Iterable[Block], fact_pattern: str) -> str:
         else:
             parts.append(_block_text(block, fact_pattern))
     return "\n\n".join(parts) + "\n"
+
+
+def html_line(line: Line) -> Markup:
+    """*line* as HTML: escaped text and links, which are http, https or mailto by the grammar above."""
+    return Markup(  # noqa: S704 - every part is escaped right here
+        "".join(
+            escape(span.text) if span.href is None else f'<a href="{escape(span.href)}">{escape(span.text)}</a>'
+            for span in line
+        )
+    )
 
 
 def one_line(source: str) -> str:

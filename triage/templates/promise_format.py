@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -67,7 +68,7 @@ def zone_label(zone: tzinfo, locale: Locale, at: datetime) -> str:
 
 
 def utc_offset_label(offset: timedelta) -> str:
-    """ "UTC", "UTC+1", "UTC+5:30", "UTC−3" (a minus sign, so that no line breaks after it)."""
+    """Such as "UTC", "UTC+1", "UTC+5:30", "UTC−3" (a minus sign, so that no line breaks after it)."""
     minutes = round(offset.total_seconds() / 60)
     if not minutes:
         return "UTC"
@@ -75,6 +76,7 @@ def utc_offset_label(offset: timedelta) -> str:
     return f"UTC{'+' if minutes > 0 else '−'}{hours}" + (f":{rest:02}" if rest else "")
 
 
+@lru_cache(maxsize=1024)  # promises fall on half hours: one team's mails of an hour share a handful
 def format_moment(instant: datetime, zone: tzinfo, label: str, locale: Locale, pattern: str) -> str:
     """*instant* as wall time of *zone*, to the minute; a started minute counts up, a promise is never stated shorter."""
     instant = instant.astimezone(UTC)
@@ -96,7 +98,7 @@ def format_span(span: timedelta, locale: Locale) -> str:
 
 
 def format_closed_day(day: ClosedDay, locale: Locale, strings: Mapping[str, str]) -> str:
-    """ "Friday, December 25, 2026 (Christmas Day)"; a half day says from when."""
+    """Such as "Friday, December 25, 2026 (Christmas Day)"; a half day says from when."""
     text = format_date(day.date, "full", locale=locale).translate(_SPACES)
     if day.closed_from is not None:
         text = fill(strings["half_day"], date=text, time=_clock_time(day.closed_from, locale))

@@ -6,16 +6,17 @@ HTML are made of the blocks, so the two cannot say different things.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from babel import Locale
 from jinja2 import Template
+from markupsafe import Markup
 
 from triage.templates.environment import Source
-from triage.templates.markup import PROMISE_MARK, one_line, parse, plain_text
-from triage.templates.promise_format import promise_facts
+from triage.templates.markup import PROMISE_MARK, Block, html_line, one_line, parse, plain_text
+from triage.templates.promise_format import Fact, promise_facts
 from triage.templates.values import RenderedReply, ReplyValues
 
 
@@ -23,6 +24,17 @@ from triage.templates.values import RenderedReply, ReplyValues
 class Mail:
     subject: Template
     body: Template
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutBlock:
+    """A block as the layout gets it, lines already HTML."""
+
+    kind: str  # paragraph, list, lines, facts
+    small: bool  # small print
+    starts_small: bool  # the first block of the small print
+    lines: tuple[Markup, ...]
+    facts: tuple[Fact, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,9 @@ class Renderer:
         facts = promise_facts(values.promise, self.locale, self.strings)
         blocks = parse(mail.body.render(names | inserts), facts)
         subject = one_line(mail.subject.render(names))
-        html = self.layout.render(lang=self.tag, dir=self.locale.text_direction, subject=subject, blocks=blocks)
+        html = self.layout.render(
+            lang=self.tag, dir=self.locale.text_direction, subject=subject, blocks=layout_blocks(blocks)
+        )
         return RenderedReply(subject, plain_text(blocks, self.strings["fact"]), html, self.tag, template)
 
     def _promise(self, values: ReplyValues, names: Mapping[str, str | None]) -> Source:
@@ -59,6 +73,14 @@ class Renderer:
         if values.promise.due_at is None:
             words.append(self.parts["no-date"].render(names))
         return Source("\n\n".join((*words, PROMISE_MARK)))
+
+
+def layout_blocks(blocks: Sequence[Block]) -> list[LayoutBlock]:
+    first_small = next((i for i, block in enumerate(blocks) if block.small), None)
+    return [
+        LayoutBlock(block.kind, block.small, i == first_small, tuple(map(html_line, block.lines)), block.facts)
+        for i, block in enumerate(blocks)
+    ]
 
 
 def text_values(values: ReplyValues) -> dict[str, str | None]:
@@ -78,7 +100,7 @@ def text_values(values: ReplyValues) -> dict[str, str | None]:
 
 @lru_cache(maxsize=256)
 def language_names(tags: tuple[str, ...]) -> str | None:
-    """ "Deutsch, English, Español": each language in its own words, as who needs it reads no other."""
+    """Such as "Deutsch, English, Español": each language in its own words, as who needs it reads no other."""
     names: list[str] = []
     for tag in tags:
         language = Locale.parse(tag.replace("-", "_")).language

@@ -53,3 +53,22 @@ def sample_values() -> Iterator[ReplyValues]:
 def reply_values(promise: PromiseValues, given: dict[str, object]) -> ReplyValues:
     """*promise* with those of OPTIONAL that are *given*."""
     return ReplyValues(ticket="A1B2C3", shop_name="Shop", team_name="Team", promise=promise, **given)  # type: ignore[arg-type]
+
+
+def preview_situations() -> Iterator[tuple[str, PromiseValues, bool]]:
+    """Name, promise, and whether optional values are there: what a reader should see of each mail."""
+    usual = PromiseValues(due_at=DUE, zone=ZONE, typical=timedelta(hours=5))
+    yield "usual", usual, True
+    yield (
+        "closed",
+        PromiseValues(
+            due_at=datetime(2026, 12, 28, 10, 0, tzinfo=UTC),
+            zone=ZONE,
+            customer_utc_offset=timedelta(hours=-5),
+            closed_days=(ClosedDay(date(2026, 12, 24), None, time(12)), ClosedDay(date(2026, 12, 25))),
+            opens_at=datetime(2026, 12, 28, 8, 0, tzinfo=UTC),
+        ),
+        True,
+    )
+    yield "no date", PromiseValues(due_at=None, zone=ZONE), True
+    yield "nothing known", PromiseValues(due_at=DUE, zone=ZONE), False
