@@ -276,8 +276,9 @@ def _texts(mail: Mail, limits: Limits) -> tuple[str, str, list[str]]:
         if page is None or (plain and not _is_stub(plain, page.text)):
             texts.append(plain or "")
         else:
-            texts.append(page.text)
-        new.append(page.without_quotes if page is not None and page.has_quotes else texts[-1])
+            texts.append(tidy(page.text))
+        # what the markup says of quotations is worth more than what the words say
+        new.append(page.marked if page is not None and (page.marked != page.text or not plain) else texts[-1])
     text = "\n".join(texts).strip("\n")
     if len(text) > limits.text_characters:
         reader.defects.append("text-too-long")
