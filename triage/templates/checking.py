@@ -47,9 +47,9 @@ def _fault(renderer: Renderer, template: str, values: ReplyValues) -> tuple[str,
     except TemplateError as error:  # of the layout: texts have been tried when they were loaded
         return f"cannot be rendered: {error}", "Look at templates/layout.html"
     for fact in promise_facts(values.promise, renderer.locale, renderer.strings):
-        if fact.value not in reply.text or fact.label not in reply.text:
+        if fact.values[0] not in reply.text or fact.label not in reply.text:
             return f"the text does not show '{fact.label}'", "Keep {{ promise }} on a line of its own"
-        if fact.main and fact.value not in reply.html:
+        if fact.main and fact.values[0] not in reply.html:
             return "the HTML does not show the promise", "Let layout.html print the facts of a block"
     if values.ticket not in reply.subject:
         return "the subject lacks the reference", "Put [#{{ ticket }}] into the subject"

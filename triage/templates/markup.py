@@ -17,7 +17,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from triage.templates.promise_format import Fact
+from triage.templates.promise_format import Fact, fill
 
 WIDTH = 72  # of the plain text; leaves room for two levels of "> " within 78 (RFC 5322, 2.1.1)
 PROMISE_MARK = "\ue100"  # stands for the facts of the promise until the blocks are built
@@ -145,10 +145,10 @@ def _block_text(block: Block, fact_pattern: str) -> str:
 
 
 def _fact_text(fact: Fact, pattern: str) -> str:
-    line = pattern.replace("{label}", fact.label).replace("{value}", fact.value)
-    if len(line) <= WIDTH:
+    line = fill(pattern, label=fact.label, value=fact.values[0])
+    if len(fact.values) == 1 and len(line) <= WIDTH:
         return line
-    return pattern.replace("{label}", fact.label).replace("{value}", "").rstrip() + "\n  " + fact.value
+    return "\n  ".join((fill(pattern, label=fact.label, value="").rstrip(), *fact.values))
 
 
 def _line_text(line: Line) -> str:

@@ -24,15 +24,18 @@ nav { position: sticky; top: 0; z-index: 1; padding: 8px 32px; background: var(-
   display: flex; flex-wrap: wrap; gap: 4px 20px; }
 nav b { font-weight: 600; margin-inline-end: 6px; } nav a { margin-inline-end: 6px; }
 section { padding: 0 32px 16px; scroll-margin-top: 64px; } h2 { font-size: 17px; margin: 28px 0 10px; }
-.mail { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 16px; align-items: start; }
+.mail { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)) 580px; gap: 16px; align-items: start; }
 figure { margin: 0; border: 1px solid var(--line); border-radius: 8px; overflow: hidden; }
 figure.light { color-scheme: light; background: #fff; color: #111; }
 figure.dark { color-scheme: dark; background: #121212; color: #eee; }
 figcaption { padding: 10px 16px; border-bottom: 1px solid #8886; font-size: 13px; }
 figcaption strong { display: block; font-size: 15px; } figcaption small { float: inline-end; opacity: .75; }
 iframe { display: block; width: 100%; height: 760px; border: 0; background: inherit; }
-pre { margin: 0; padding: 16px; font: 13px/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
-@media (max-width: 1000px) { .mail { grid-template-columns: minmax(0, 1fr); } section, nav, header { padding-inline: 16px; } }
+pre { margin: 0; padding: 16px; font: 12px/1.55 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
+@media (max-width: 1300px) { .mail { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  figure.text { grid-column: 1 / -1; } }
+@media (max-width: 760px) { nav { position: static; } .mail { grid-template-columns: minmax(0, 1fr); }
+  section, nav, header { padding-inline: 16px; } }
 @media print { nav { display: none; } .mail { break-inside: avoid; } }
 """
 
@@ -51,8 +54,8 @@ def preview_page(catalog: Catalog) -> str:
     for tag in catalog.locales:
         own = [f"<b>{escape(tag)}</b>"]
         for template, situation, reply in _replies(catalog, tag):
-            anchor = f"{tag}-{template}-{situation}".replace(" ", "-")
             title = f"{template}, {situation}" if situation != "usual" else template
+            anchor = f"{tag}-{title}".replace(", ", "-").replace(" ", "-")
             own.append(f'<a href="#{anchor}">{escape(title)}</a>')
             sections.append(f'<section id="{anchor}"><h2>{escape(tag)} · {escape(title)}</h2>{_mail(reply)}</section>')
         links.append(f"<span>{' '.join(own)}</span>")
@@ -87,7 +90,7 @@ def _mail(reply: RenderedReply) -> str:
         for scheme in ("light", "dark")
     )
     return (
-        f'<div class="mail">{frames}<figure><figcaption><small>text</small><strong>{escape(reply.subject)}</strong>'
+        f'<div class="mail">{frames}<figure class="text"><figcaption><small>text</small><strong>{escape(reply.subject)}</strong>'
         f"{SHOP} &lt;support@shop.example&gt;</figcaption><pre>{escape(reply.text)}</pre></figure></div>"
     )
 

@@ -10,9 +10,9 @@ the mail is read later, and elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -42,10 +42,10 @@ _HOURS_UP_TO = timedelta(hours=48)
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A label and its value, as "Answer by" and "Wednesday, ..."."""
+    """A label and its values, as "Answer by" and "Wednesday, ..."."""
 
     label: str
-    value: str
+    values: tuple[str, ...]  # one, but for days on which we are closed
     main: bool = False  # the promise itself
 
 
@@ -85,7 +85,7 @@ def format_moment(instant: datetime, zone: tzinfo, label: str, locale: Locale, p
     local = instant.astimezone(zone)
     return fill(
         pattern,
-        date=format_date(local.date(), "full", locale=locale).translate(_SPACES),
+        date=_full_date(local.date(), locale),
         time=_clock_time(local.time(), locale),
         zone=label,
     )
@@ -97,26 +97,44 @@ def format_span(span: timedelta, locale: Locale) -> str:
     return format_unit(max(1, -(-span // size)), unit, length="long", locale=locale).translate(_SPACES)
 
 
-def format_closed_day(day: ClosedDay, locale: Locale, strings: Mapping[str, str]) -> str:
-    """Such as "Friday, December 25, 2026 (Christmas Day)"; a half day says from when."""
-    text = format_date(day.date, "full", locale=locale).translate(_SPACES)
-    if day.closed_from is not None:
-        text = fill(strings["half_day"], date=text, time=_clock_time(day.closed_from, locale))
-    return fill(strings["named_day"], date=text, name=day.name) if day.name else text
+def format_closed_days(days: Iterable[ClosedDay], locale: Locale, strings: Mapping[str, str]) -> tuple[str, ...]:
+    """Such as "Friday, December 25, 2026 (Christmas Day)"; a half day says from when, days in a row are one span."""
+    spans: list[tuple[ClosedDay, ClosedDay]] = []  # first and last day of each
+    for day in sorted(days, key=lambda day: day.date):
+        if spans:
+            first, last = spans[-1]
+            follows = day.date - last.date == timedelta(days=1) and day.name == first.name
+            if follows and last.closed_from is None and day.closed_from is None:
+                spans[-1] = (first, day)
+                continue
+        spans.append((day, day))
+    return tuple(_closed_span(first, last, locale, strings) for first, last in spans)
 
 
 def promise_facts(promise: PromiseValues, locale: Locale, strings: Mapping[str, str]) -> tuple[Fact, ...]:
     """All that is known of *promise*, most important first; empty when nothing is."""
     facts: list[Fact] = []
     if promise.due_at is not None:
-        facts.append(Fact(strings["answer_by"], _team_moment(promise.due_at, promise, locale, strings), main=True))
-        facts.extend(_customer_moment(promise.due_at, promise, locale, strings))
+        due = _team_moment(promise.due_at, promise, locale, strings)
+        facts.append(Fact(strings["answer_by"], (due,), main=True))
+        if customers := _customer_moment(promise.due_at, promise, locale, strings):
+            facts.append(Fact(strings["your_time"], (customers,)))
     if promise.typical is not None:
-        facts.append(Fact(strings["typical"], fill(strings["span"], span=format_span(promise.typical, locale))))
+        facts.append(Fact(strings["typical"], (fill(strings["span"], span=format_span(promise.typical, locale)),)))
     if promise.opens_at is not None:
-        facts.append(Fact(strings["reopens"], _team_moment(promise.opens_at, promise, locale, strings)))
-    facts.extend(Fact(strings["closed"], format_closed_day(day, locale, strings)) for day in promise.closed_days)
+        facts.append(Fact(strings["reopens"], (_team_moment(promise.opens_at, promise, locale, strings),)))
+    if promise.closed_days:
+        facts.append(Fact(strings["closed"], format_closed_days(promise.closed_days, locale, strings)))
     return tuple(facts)
+
+
+def _closed_span(first: ClosedDay, last: ClosedDay, locale: Locale, strings: Mapping[str, str]) -> str:
+    text = _full_date(first.date, locale)
+    if first.closed_from is not None:
+        text = fill(strings["half_day"], date=text, time=_clock_time(first.closed_from, locale))
+    elif last is not first:
+        text = f"{text} – {_full_date(last.date, locale)}"
+    return fill(strings["named_day"], date=text, name=first.name) if first.name else text
 
 
 def _team_moment(instant: datetime, promise: PromiseValues, locale: Locale, strings: Mapping[str, str]) -> str:
@@ -126,7 +144,7 @@ def _team_moment(instant: datetime, promise: PromiseValues, locale: Locale, stri
 
 def _customer_moment(
     due_at: datetime, promise: PromiseValues, locale: Locale, strings: Mapping[str, str]
-) -> tuple[Fact, ...]:
+) -> str | None:
     """The same instant on the customer's clock, unless that is the team's.
 
     The offset is the one of the customer's mail. Should summer time change before the promise, the line is still
@@ -134,9 +152,12 @@ def _customer_moment(
     """
     offset = promise.customer_utc_offset
     if offset is None or offset == due_at.astimezone(promise.zone).utcoffset():
-        return ()
-    moment = format_moment(due_at, timezone(offset), utc_offset_label(offset), locale, strings["moment"])
-    return (Fact(strings["your_time"], moment),)
+        return None
+    return format_moment(due_at, timezone(offset), utc_offset_label(offset), locale, strings["moment"])
+
+
+def _full_date(day: date, locale: Locale) -> str:
+    return format_date(day, "full", locale=locale).translate(_SPACES)
 
 
 def _clock_time(value: time, locale: Locale) -> str:
