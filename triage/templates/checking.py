@@ -22,7 +22,7 @@ MAX_SUBJECT = 78  # beyond this a subject is folded in the header (RFC 5322, 2.1
 
 VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"})
 # What a slip leaves behind: a tag, a None, a link whose address is missing, a bracket around nothing, a space too many.
-_LEFT_OVER = re.compile(r"\{\{|\}\}|\{%|\bNone\b|\]\(|\( ?\)|\[\]|[\ue000-\uf8ff]|\w ,|\w {2,}\w")
+_LEFT_OVER = re.compile(r"\{\{|\}\}|\{%|\bNone\b|\] ?\(|\( ?\)|\[\]|[\ue000-\uf8ff]|\w ,|\w {2,}\w")
 _LOADS = frozenset({"src", "background", "srcset", "poster", "data"})
 
 

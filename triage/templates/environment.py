@@ -18,7 +18,16 @@ from triage.templates.markup import shield
 FILTERS = ("default", "lower", "trim", "upper")
 
 # What a text may not do, as it would make one text depend on another or on the program's insides.
-_REFUSED = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends, nodes.Block, nodes.Call, nodes.Getattr)
+_REFUSED = (
+    nodes.Include,
+    nodes.Import,
+    nodes.FromImport,
+    nodes.Extends,
+    nodes.Block,
+    nodes.Call,
+    nodes.Getattr,
+    nodes.Getitem,
+)
 
 _TAG_LINE = re.compile(r"^[ \t]*(?:(?:\{%(?:(?!%\}).)*%\}|\{#(?:(?!#\}).)*#\})[ \t]*)+\n", re.MULTILINE)
 
@@ -85,7 +94,7 @@ def faults(environment: SandboxedEnvironment, source: str, allowed: frozenset[st
     if environment is text_environment():
         for node in tree.find_all(_REFUSED):
             yield node.lineno, "", f"{type(node).__name__.lower()} is not for texts"
-    unknown = meta.find_undeclared_variables(tree) - allowed
+    unknown = meta.find_undeclared_variables(tree) - allowed | {"self"}  # Jinja declares that one, for blocks
     seen: set[tuple[int, str]] = set()
     for name in tree.find_all(nodes.Name):
         if name.ctx == "load" and name.name in unknown and (name.lineno, name.name) not in seen:

@@ -162,7 +162,7 @@ def _line_text(line: Line) -> str:
 def _wrap(text: str, indent: str = "") -> str:
     """*text* in lines of WIDTH at most, broken at spaces only: an address of a page stays whole.
 
-    textwrap does the same in 15 times the time, most of it in splitting at hyphens, which we do not want.
+    textwrap without its hyphen rule breaks alike in 6 times the time, for every paragraph of every reply.
     """
     lines: list[str] = []
     current = ""
