@@ -41,8 +41,13 @@ pre { margin: 0; padding: 16px; font: 12px/1.55 ui-monospace, monospace; white-s
 
 _FIT = """
 for (const frame of document.querySelectorAll("iframe")) {
-  const fit = () => { frame.style.height = frame.contentDocument.documentElement.offsetHeight + 2 + "px"; };
-  frame.addEventListener("load", fit); fit(); addEventListener("resize", fit);
+  const fit = () => {
+    const page = frame.contentDocument.documentElement;
+    frame.style.height = page.offsetHeight + "px";
+    new ResizeObserver(() => { frame.style.height = page.offsetHeight + "px"; }).observe(page);
+  };
+  frame.addEventListener("load", fit);
+  if (frame.contentDocument.readyState === "complete") fit();
 }
 """
 
