@@ -187,7 +187,7 @@ class Estimator:
             now=now,
             backlog=self._backlog[team],
         )
-        n = max(sample.curve.weight, LEAST_N)
+        n = max(sample.n, LEAST_N)
         raised = self._raised + self._raised_of.get(group_name(terms, team, language), 0.0)
         level = min(terms.level * (1.0 + 1.0 / n) + raised, max(HIGHEST_LEVEL, terms.level))
         age = max(hours.business_time_between(opened_at, now), timedelta(0)).total_seconds()
@@ -199,7 +199,7 @@ class Estimator:
             language=language,
             q=q,
             p=level,
-            n=sample.curve.weight,
+            n=sample.n,
             method=ESTIMATED,
             method_version=METHOD_VERSION,
             steps=_told(terms, sample, group_name(terms, team, language), level, raised),
@@ -290,7 +290,7 @@ def _told(terms: Terms, sample: Sample, group: str, level: float, raised: float)
     if sample.prior:
         configured = show_opening_time(terms.first_response)
         measured += f"; the configured first response of {configured} weighs {sample.prior:.0f}"
-    n = max(sample.curve.weight, LEAST_N)
+    n = max(sample.n, LEAST_N)
     parts = [f"{terms.level:.0%} to be kept", f"{terms.level / n:.1%} for a sample of weight {n:.0f}"]
     if raised:
         parts.append(f"{raised:.1%} since promises were broken")

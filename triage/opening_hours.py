@@ -178,6 +178,19 @@ class OpeningHours:
         rules = (self._rule(start + timedelta(days=i)) for i in range(days))
         return tuple(special for special, _ in rules if special)
 
+    def name_in(self, closed: ClosedDay, language: str | None) -> str:
+        """The name of a public holiday in *language* (ISO 639-1) where it is known in it, else as in `closed.name`.
+
+        Names that the owner wrote stay as they are.
+        """
+        own = self.config.holidays
+        if language is None or closed.name != _public_holidays(self.config, closed.day.year).get(closed.day):
+            return closed.name
+        translated = _holidays_of(
+            own.country or "", own.subdivision, closed.day.year, _locale_of(own.country, language)
+        )
+        return translated.get(closed.day, closed.name)
+
     def is_workday(self, at: datetime) -> bool:
         """Whether the local day of *at* has opening hours of its own."""
         return bool(self._rule(at.astimezone(self.zone).date())[1])
@@ -318,8 +331,17 @@ def _public_holidays(config: CalendarConfig, year: int) -> dict[date, str]:
 
 
 @lru_cache(maxsize=512)
-def _holidays_of(country: str, subdivision: str | None, year: int) -> dict[date, str]:
-    return dict(holiday_library.country_holidays(country, subdiv=subdivision, years=year).items())
+def _holidays_of(country: str, subdivision: str | None, year: int, locale: str | None = None) -> dict[date, str]:
+    # Without a language the package names days in that of the machine's locale.
+    locale = locale or holiday_library.country_holidays(country).default_language
+    return dict(holiday_library.country_holidays(country, subdiv=subdivision, years=year, language=locale).items())
+
+
+@lru_cache(maxsize=64)
+def _locale_of(country: str | None, language: str) -> str | None:
+    """The locale that the holidays package has for a language, as "en_US" for "en"; None where it has none."""
+    known = holiday_library.list_localized_countries().get(country or "", [])
+    return next((locale for locale in sorted(known) if locale.split("_")[0] == language), None)
 
 
 def _within(spans: tuple[Minutes, ...], usual: tuple[Minutes, ...]) -> tuple[Minutes, ...]:

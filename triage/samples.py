@@ -61,6 +61,7 @@ class Sample:
     """The curve for one ticket and what it was made of."""
 
     curve: Curve
+    n: float  # weight of all waits by recency alone
     tickets: int  # of the group itself
     answered: int  # of these
     lent: float  # weight of other groups' tickets
@@ -132,32 +133,37 @@ class Samples:
     ) -> Sample:
         """The waits that matter for such a ticket, as they stand at *now*, and their curve."""
         group = self._groups.get(group_name(terms, team, language))
-        own = self._own(group, terms, priority, opened_at, now, backlog) if group else _NOTHING
-        own_weight = float(own[2][own[1]].sum())
-        lent = self._borrowed(group, now) if own_weight < ENOUGH_OF_ITS_OWN else _NOTHING
+        own, known, measured = self._own(group, terms, priority, opened_at, now, backlog) if group else (_NOTHING, 0, 0)
+        lent = self._borrowed(group, now) if measured < ENOUGH_OF_ITS_OWN else _NOTHING
         lent_weight = float(lent[2].sum())
-        prior = PRIOR_WEIGHT * max(0.0, 1.0 - (own_weight + lent_weight) / PRIOR_FADES)
+        prior = PRIOR_WEIGHT * max(0.0, 1.0 - (measured + lent_weight) / PRIOR_FADES)
         parts = [own, lent]
         if prior > 0 or not len(own[0]) + len(lent[0]):
             x = self._prior(terms)
             parts.append((x, np.ones(len(x), np.bool_), np.full(len(x), max(prior, PRIOR_LEAST) / len(x))))
         waits, answered, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
         curve = kaplan_meier(waits, answered, weights)
-        return Sample(curve, len(own[0]), int(own[1].sum()), lent_weight, prior)
+        return Sample(curve, known + lent_weight + prior, len(own[0]), int(own[1].sum()), lent_weight, prior)
 
     def _own(
         self, group: _Group, terms: Terms, priority: str, opened_at: datetime, now: datetime, backlog: int
-    ) -> _Part:
+    ) -> tuple[_Part, float, float]:
+        """The group's own tickets, the weight of them all by recency alone, and of those answered.
+
+        Context says which waits are like this one, not how many are known. With n counted after the context weights the
+        prior never faded, and a desk that answers in minutes promised 11 h where 5 h were kept in 96 of 100.
+        """
         log, rows = group.waits, group.waits.rows
         x, answered, counts = _waits_at(log, terms.hours.elapsed(now).total_seconds())
-        weights = _FADING[TEAM_SAMPLE - len(log) :].copy()
-        weights[log.priority[rows] != self._code(priority)] *= OTHER_CONTEXT
-        weights[log.slot[rows] != part_of_week(terms.hours, opened_at)] *= OTHER_CONTEXT
-        crowding = np.exp(-2.0 * np.abs(log.backlog[rows] - math.log1p(backlog)))
-        weights = (weights * np.maximum(crowding, OTHER_CONTEXT))[counts]
+        recency = _FADING[TEAM_SAMPLE - len(log) :]
+        context = np.maximum(np.exp(-2.0 * np.abs(log.backlog[rows] - math.log1p(backlog))), OTHER_CONTEXT)
+        context[log.priority[rows] != self._codes.get(priority)] *= OTHER_CONTEXT
+        context[log.slot[rows] != part_of_week(terms.hours, opened_at)] *= OTHER_CONTEXT
+        weights = (recency * context)[counts]
         if len(weights):
             weights /= weights.max()
-        return x[counts], answered[counts], weights
+        part = x[counts], answered[counts], weights
+        return part, float(recency[counts].sum()), float(recency[answered].sum())
 
     def _borrowed(self, group: _Group | None, now: datetime) -> _Part:
         """Other groups' tickets, each with its wait on its own team's clock."""

@@ -29,7 +29,6 @@ class Curve:
 
     at: Floats  # shape (n_waits,), ascending seconds of opening time
     share: Floats  # same shape, S just after each
-    weight: float  # of all waits together, n in the formulas
 
     def quantile(self, level: float, *, least: float | None = None, age: float = 0.0) -> float | None:
         """The smallest wait x with S(x) <= (1 - level) * S(age), in seconds; None when S never gets there.
@@ -66,7 +65,7 @@ def kaplan_meier(waits: Floats, answered: Flags, weights: Floats) -> Curve:
     weights = weights[order]
     at_risk = np.cumsum(weights[::-1])[::-1]
     share: Floats = np.cumprod(1.0 - np.where(answered[order], weights / at_risk, 0.0)).astype(np.float64, copy=False)
-    return Curve(waits[order], share, float(weights.sum()))
+    return Curve(waits[order], share)
 
 
 def prior_waits(configured: timedelta, level: float) -> Floats:
