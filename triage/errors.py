@@ -1,15 +1,15 @@
 """Every error of ours, by who acts next.
 
-    TriageError
-      ConfigError(problems)      the operator: no start, no traceback, exit 78 (EX_CONFIG)
-      MessageError               a person: this one mail goes to quarantine, the daemon goes on
-      RemoteError                the far side said no, or nothing
-        TransientError           4yz, or cut before DATA: nothing happened, try later (RFC 5321, 4.2.1)
-        PermanentError           5yz: never again with this envelope
-        UnknownOutcome           cut after the last byte of DATA: it may have happened
-      LedgerError                the ledger cannot be written now (disk full, locked): nothing was sent, try later
-      ModelError                 a model file that must not or cannot be used; says which and what to do
-      IllegalTransition          us: a bug, logged with the whole history of the effect
+TriageError
+  ConfigError(problems)      the operator: no start, no traceback, exit 78 (EX_CONFIG)
+  MessageError               a person: this one mail goes to quarantine, the daemon goes on
+  RemoteError                the far side said no, or nothing
+    TransientError           4yz, or cut before DATA: nothing happened, try later (RFC 5321, 4.2.1)
+    PermanentError           5yz: never again with this envelope
+    UnknownOutcome           cut after the last byte of DATA: it may have happened
+  LedgerError                the ledger cannot be written now (disk full, locked): nothing was sent, try later
+  ModelError                 a model file that must not or cannot be used; says which and what to do
+  IllegalTransition          us: a bug, logged with the whole history of the effect
 """
 
 from __future__ import annotations

@@ -198,7 +198,7 @@ class Mailbox:
         return await self._run(lambda: self._uids(first))
 
     def _uids(self, first: int) -> list[int]:
-        client, folder = self._connected(), self._selected()
+        client, folder = self._connected(), self.selected()
         client.noop()  # lets the server tell what is new, where SEARCH alone would not
         uidnext = int(client.folder_status(self.server_name(folder.name), ["UIDNEXT"])[b"UIDNEXT"])
         found: list[int] = []
@@ -223,7 +223,7 @@ class Mailbox:
         return await self._run(lambda: self._fetch(sizes, set(whole)), deadline)
 
     def _fetch(self, sizes: Mapping[int, tuple[int, datetime]], whole: set[int]) -> list[Fetched]:
-        client, folder = self._connected(), self._selected()
+        client, folder = self._connected(), self.selected()
         bodies: dict[int, bytes] = {}
         for uids, item, answer_key in (
             (sorted(whole), "BODY.PEEK[]", b"BODY[]"),
@@ -392,7 +392,8 @@ class Mailbox:
             raise OSError("not connected")
         return self._client
 
-    def _selected(self) -> Folder:
+    def selected(self) -> Folder:
+        """The folder that is watched, as it was when it was selected."""
         if self._folder is None:
             raise OSError("no folder is selected")
         return self._folder

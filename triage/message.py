@@ -116,7 +116,9 @@ class Prediction:
     confidence: float  # calibrated probability of the best category, 0..1, also when it abstained
     probabilities: dict[str, float] = field(default_factory=dict)
     model: str = ""  # name and version, for the ledger
-    about: str | None = None  # what a complaint is about: logistics, payment, product; None: not a complaint or not known
+    about: str | None = (
+        None  # what a complaint is about: logistics, payment, product; None: not a complaint or not known
+    )
 
 
 @dataclass(frozen=True, slots=True)

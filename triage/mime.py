@@ -95,11 +95,12 @@ class Mail:
 
 
 _LEADING = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*\n)*(?:>?From [^\n]*\n)?(?:[ \t]*\n)*")
-_EMPTY_LINE = re.compile(rb"\n[ \t]*\n")
 _TOKEN = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,120}")
 _FIRST_BOUNDARY = re.compile(rb"(?:\A|\n)--([^\s-][^\n]{0,198}?)[ \t]*\n(?=content-)", re.IGNORECASE)
 _PATH = re.compile(r"^.*[/\\]", re.DOTALL)
 _DECODED_TYPES = frozenset({"7bit", "8bit", "binary", "base64", "quoted-printable", "x-uuencode", "uuencode", "x-uue"})
+# Fields that a mail has at most once (RFC 5322, 3.6).
+_ONCE = frozenset({"from", "sender", "reply-to", "to", "cc", "date", "subject", "message-id", "in-reply-to", "references"})
 MAX_FILENAME = 150  # characters; file systems stop at 255 bytes
 
 
@@ -113,6 +114,9 @@ def dissect(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> Mail:
     fields, body_start = _header(data, start, len(data), budget)
     if not fields:
         budget.note("no-header")
+    names = [name for name, _ in fields if name in _ONCE]
+    if len(names) > len(set(names)):
+        budget.note("doubled-header")  # the first one counts; readers differ, which forgers use
     root = _part(data, fields, body_start, len(data), 0, "text/plain", budget)
     return Mail(data, fields, body_start, root, budget.defects)
 
@@ -123,7 +127,7 @@ def _line_ends(raw: bytes, budget: Budget) -> bytes:
     head = data[:4096]
     if b"\r" in head and (b"\n" not in head or head.count(b"\r") > head.count(b"\n")):
         budget.note("bare-cr")
-        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        data = data.replace(b"\r", b"\n")
     return data
 
 
@@ -140,9 +144,10 @@ def _header(data: bytes, start: int, end: int, budget: Budget) -> tuple[list[tup
     limits = budget.limits
     if data[start : start + 1] == b"\n":
         return [], start + 1
-    blank = _EMPTY_LINE.search(data, start, min(end, start + limits.header_bytes))
-    if blank is not None:
-        block_end, body_start = blank.start(), blank.end()
+    # a line of white space only is a folded one, however odd (seen in front of encoded words)
+    blank = data.find(b"\n\n", start, min(end, start + limits.header_bytes))
+    if blank >= 0:
+        block_end, body_start = blank, blank + 2
     elif end - start <= limits.header_bytes:
         block_end = body_start = end
     else:

@@ -143,9 +143,7 @@ def _fingerprint(mail: Mail) -> str:
     for name in ("message-id", "date", "from"):
         value = b" ".join((mail.field(name) or b"").split())
         digest.update(b"%s:%d:%s\n" % (name.encode(), len(value), value))
-    end = len(mail.data)
-    while end > mail.body_start and mail.data[end - 1] in b" \t\r\n":
-        end -= 1
+    end = max(len(mail.data.rstrip(b" \t\r\n")), mail.body_start)
     digest.update(memoryview(mail.data)[mail.body_start : end])
     return digest.hexdigest()
 
@@ -190,6 +188,7 @@ class _Reader:
     def __init__(self, mail: Mail, limits: Limits) -> None:
         self.data = mail.data
         self.left = limits.text_bytes
+        self.characters = limits.text_characters
         self.defects: list[str] = []
 
     def read(self, part: Part) -> str:
@@ -208,6 +207,9 @@ class _Reader:
         if "\0" in text:
             self.defects.append("nul-bytes")
             text = text.replace("\0", "")
+        if part.content_type == "text/plain" and len(text) > self.characters:
+            self.defects.append("text-too-long")
+            text = text[: self.characters]
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         if part.content_type == "text/plain" and part.params.get("format", "").lower() == "flowed":
             text = unflowed(text, delsp=part.params.get("delsp", "").lower() == "yes")
@@ -262,10 +264,34 @@ def _segments(mail: Mail, part: Part, reader: _Reader) -> Iterator[_Segment]:
         yield _Segment("\n".join(plain) if plain else None, "\n".join(html) if html else None)
 
 
+_EMBEDDED = frozenset({"message/rfc822", "message/global", "message/delivery-status", "message/disposition-notification"})
+MAX_EMBEDDED = 3  # mails within mails that are opened to find words where the outer one has none
+
+
+def _embedded(mail: Mail, reader: _Reader, opened: int = 0) -> Iterator[_Segment]:
+    """The text of the first mail that is attached: what a customer means who forwards one without a word."""
+    part = next((leaf for leaf in mail.root.leaves() if leaf.content_type in _EMBEDDED), None)
+    if part is None or opened >= MAX_EMBEDDED:
+        return
+    body, _ = decoded(mail.data, part, at_most=reader.left)
+    if not part.content_type.endswith(("rfc822", "global")):
+        yield _Segment(decode(body)[0], None)
+        return
+    inner = dissect(body)
+    reader.data = inner.data
+    segments = list(_segments(inner, inner.root, reader))
+    if any(segment.plain or segment.html for segment in segments):
+        yield from segments
+    else:
+        yield from _embedded(inner, reader, opened + 1)
+
+
 def _texts(mail: Mail, limits: Limits) -> tuple[str, str, list[str]]:
     """(text, new_text, defects) of the mail."""
     reader = _Reader(mail, limits)
     segments = list(_segments(mail, mail.root, reader))
+    if not any(segment.plain or segment.html for segment in segments):
+        segments = list(_embedded(mail, reader))
     texts: list[str] = []
     new: list[str] = []
     for segment in segments:
@@ -289,7 +315,7 @@ def _texts(mail: Mail, limits: Limits) -> tuple[str, str, list[str]]:
 
 def _is_stub(plain: str, html: str) -> bool:
     """Whether a plain alternative only says that there is another one ("your client cannot show HTML")."""
-    return len(plain) * 4 < len(html) and len(plain) < 400
+    return len(plain) * 4 < len(html) and len(plain) < 400 and len(html) > 500
 
 
 def _described(part: Part) -> Attachment:

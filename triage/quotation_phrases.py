@@ -13,15 +13,15 @@ from typing import Final
 # The verb of "On ... X wrote:", or what stands for it. Inflected forms apart, since they are matched as whole words
 # (in scripts without spaces: anywhere).
 WROTE: Final[dict[str, tuple[str, ...]]] = {
-    "en": ("wrote", "writes", "said"),
-    "de": ("schrieb", "schreibt", "geschrieben", "schrieben", "meinte"),
-    "es": ("escribió", "escribio", "escribía", "escrito", "ha escrit"),
-    "fr": ("a écrit", "a ecrit", "écrit", "écrivait", "a écrit"),
-    "it": ("ha scritto", "scrisse", "scrive", "scritto"),
+    "en": ("wrote", "writes", "said", "quoting"),
+    "de": ("schrieb", "schreibt", "geschrieben", "schrieben", "meinte", "zitat von"),
+    "es": ("citando a", "escribió", "escribio", "escribía", "escrito", "ha escrit"),
+    "fr": ("a écrit", "a ecrit", "écrit", "écrivait", "citation de"),
+    "it": ("citando", "ha scritto", "scrisse", "scrive", "scritto"),
     "pt": ("escreveu", "escreve", "escrevia"),
     "nl": ("schreef", "schrijft"),
     "pl": ("napisał(a)", "napisał", "napisała", "napisano", "pisze", "pisał", "napisana przez", "napisał/a"),
-    "ru": ("пишет", "написал(а)", "написал", "написала", "писал(а)", "писал", "писала", "пишут"),
+    "ru": ("вы писали", "пишет", "написал(а)", "написал", "написала", "писал(а)", "писал", "писала", "пишут"),
     "uk": ("пише", "написав(ла)", "написав", "написала", "писав", "пишуть"),
     "cs": ("napsal(a)", "napsal", "napsala", "napsal/a", "píše"),
     "sk": ("napísal(a)", "napísal", "napísala", "píše"),
@@ -423,7 +423,7 @@ SENT_FROM: Final[tuple[str, ...]] = (
 )  # fmt: skip
 
 DEVICES: Final[tuple[str, ...]] = (
-    "iphone", "ipad", "ipod", "android", "blackberry", "samsung", "galaxy", "outlook", "windows", "yahoo", "mail",
+    "iphon", "ipad", "ipod", "android", "blackberry", "samsung", "galaxy", "outlook", "windows", "yahoo", "mail",
     "mobile", "phone", "smartphone", "handy", "móvil", "movil", "celular", "telefon", "telefono", "teléfono", "téléphone",
     "telemóvel", "tablet", "tablette", "huawei", "xiaomi", "redmi", "oppo", "nokia", "htc", "sony", "lg", "motorola",
     "pixel", "oneplus", "gmail", "gmx", "web.de", "proton", "protonmail", "spark", "airmail", "mailbox", "k-9", "k9",
@@ -528,7 +528,17 @@ WEAK_CLOSINGS: Final[tuple[str, ...]] = (
     "hvala", "best", "bye", "谢谢", "謝謝", "谢谢！", "谢谢您", "感谢", "ありがとうございます", "ありがとうございました", "감사합니다",
     "고맙습니다", "감사드립니다", "have a nice day", "bonne journée", "iyi günler", "t", "gr", "br", "ihr", "ihre", "yours", "以上", "bg",
     "iyi çalışmalar", "buona giornata", "a presto", "удачи", "zdravím", "hezký den", "miłego dnia", "à bientôt", "grato",
-    "grata", "kolay gelsin", "kr", "take care", "cheers", "thx",
+    "grata", "kolay gelsin", "kr", "take care", "cheers", "thx", "thanks in advance", "thank you in advance",
+    "thank you kindly", "looking forward to hearing from you", "besten dank im voraus", "vielen dank im voraus",
+    "danke im voraus", "gracias de antemano", "gracias por adelantado", "de antemano muchas gracias", "quedo a la espera",
+    "merci d'avance", "merci par avance", "bonne réception", "bonne soirée", "merci et bonne journée",
+    "dans l'attente de votre réponse", "dans l'attente de votre retour", "en vous remerciant", "grazie in anticipo",
+    "in attesa di riscontro", "desde já agradeço", "fico no aguardo", "alvast bedankt", "bij voorbaat dank", "z góry dziękuję",
+    "z góry dziękuję za odpowiedź", "заранее спасибо", "спасибо заранее", "заранее благодарю", "дякую заздалегідь",
+    "наперед дякую", "děkuji předem", "předem děkuji", "díky předem", "vopred ďakujem", "på forhånd takk", "ha en fin dag",
+    "tack på förhand", "ha en bra dag", "kiitos etukäteen", "kiitos jo etukäteen", "előre is köszönöm", "köszönöm előre is",
+    "şimdiden teşekkürler", "mulțumesc anticipat", "unaprijed hvala", "благодаря предварительно", "גם מראש",
+    "좋은 하루 되세요", "수고하세요", "guten tag",
 )  # fmt: skip
 
 # Begins a paragraph of lawyers, of the scanner or of the mailing list.

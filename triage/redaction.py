@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-CARD_MASK = "•••• •••• •••• "  # and the last four digits, which the customer's own receipt shows too (PCI DSS 3.4.1)
+# ASCII, so that every charset holds it. The last four digits stay: the customer's own receipt shows them too (PCI DSS 3.4.1).
+CARD_MASK = "**** **** **** "
 
 # Issuers' ranges: 4 Visa, 51-55 and 2221-2720 Mastercard, 34/37 American Express, 36/38/300-305 Diners, 35 JCB, 6011/64/65 Discover,
 # 62 UnionPay, 50/56-58/63/67 Maestro.
@@ -25,13 +26,15 @@ _IBAN_LENGTHS = {
     "SM": 27, "TN": 24, "TR": 26, "UA": 29, "VA": 22, "VG": 24, "XK": 20,
 }  # fmt: skip
 _CODE_WORDS = (
-    r"cvv2?|cvc2?|csc|card verification(?: (?:code|value|number))?|security code|sicherheits(?:code|nummer)|pr[üu]f(?:nummer|ziffer)|"
-    r"kartenpr[üu]fnummer|c[óo]digo de seguridad|clave de seguridad|cryptogramme|codice di sicurezza|c[óo]digo de segurança|beveiligingscode"
+    r"cvv2?|cvc2?|csc|card verification(?: (?:code|value|number))?|security code|sicherheits(?:code|nummer)|"
+    r"pr[üu]f(?:nummer|ziffer)|"
+    r"kartenpr[üu]fnummer|c[óo]digo de seguridad|"
+    r"clave de seguridad|cryptogramme|codice di sicurezza|c[óo]digo de segurança|beveiligingscode"
 )
 _CODE = re.compile(
     rf"\b({_CODE_WORDS})(\W{{0,4}}(?:(?:is|ist|es|est|lautet|:|=)\W{{0,3}})?)(\d{{3,4}})\b", re.IGNORECASE
 )
-_PASSWORD_WORDS = r"passwor[dt]|passwd|pwd|kennwort|contrase[ñn]a|mot de passe|senha|wachtwoord|has[łl]o|pin(?:-?code)?"
+_PASSWORD_WORDS = r"passwor[dt]|passwd|pwd|kennwort|contrase[ñn]a|mot de passe|senha|wachtwoord|has[łl]o|pin(?:-?code)?"  # noqa: S105  words, not a password
 # Behind "is" only what has a digit: "my password is not accepted" holds no secret.
 _PASSWORD = re.compile(
     rf"\b({_PASSWORD_WORDS})(\s?[:=]\s{{0,3}}|\s(?:is|ist|lautet|es|est)\s(?=[^\s\d]{{0,64}}\d))(\S{{3,128}})",
@@ -46,8 +49,8 @@ def mask(text: str) -> str:
     """
     masked = _IBAN.sub(_iban, text)  # first: the digits of an IBAN may pass for a card
     masked = _CARD.sub(_card, masked)
-    masked = _CODE.sub(lambda found: f"{found[1]}{found[2]}•••", masked)
-    masked = _PASSWORD.sub(lambda found: f"{found[1]}{found[2]}••••••", masked)
+    masked = _CODE.sub(lambda found: f"{found[1]}{found[2]}***", masked)
+    masked = _PASSWORD.sub(lambda found: f"{found[1]}{found[2]}******", masked)
     return text if masked == text else masked
 
 
@@ -82,5 +85,5 @@ def _iban(found: re.Match[str]) -> str:
         compact += character.upper()
         ends_word = position + 1 == len(text) or not text[position + 1].isalnum()
         if ends_word and is_iban(compact):
-            return f"{compact[:4]} •••• {compact[-4:]}{text[position + 1 :]}"
+            return f"{compact[:4]} **** {compact[-4:]}{text[position + 1 :]}"
     return text

@@ -30,7 +30,7 @@ def next_try(policy: RetryPolicy, *, attempt: int, born: datetime, now: datetime
     """Moment of the next try, None to give up. *attempt* counts from 1, *jitter* is in [0, 1)."""
     if now - born >= policy.give_up_after:
         return None
-    wait = min(policy.ceiling, policy.first * 2 ** min(max(attempt, 1) - 1, 20))
+    wait: timedelta = min(policy.ceiling, policy.first * 2 ** min(max(attempt, 1) - 1, 20))
     return now + wait * (1 + jitter / 4)
 
 

@@ -50,7 +50,7 @@ _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad\uf
 _BLANK_LINES = re.compile(r"\n{3,}")
 _QUOTE = re.compile(r"[ \t]{0,3}(?:>|＞|&gt;|\|[ \t]{0,2}(?=\S)(?!.*\|))[ \t]?")
 _RULE = re.compile(r"[-_=*‐–—~#․·.]{5,}\Z")
-_SIGNATURE_MARK = re.compile(r"(?:--|—|–|__|-- |--\s*--|- -)\Z")
+_SIGNATURE_MARK = re.compile(r"(?:--|—|–|__|--\s*--|- -)\Z")
 _EMAIL = re.compile(r"[^\s@<>()\[\]\"',;:]{1,64}@[^\s@<>()\[\]\"',;:]{2,190}")
 _DATE = re.compile(
     r"(?<!\d)(?:(?:19|20)\d\d(?!\d)|\d{1,2}[./-]\s?\d{1,2}[./-]\s?\d{2,4}|\d{4}年|\d{4}년|\d{1,2}\s?月|\d{1,2}월)"
@@ -61,6 +61,7 @@ _ENDS_LIKE_ATTRIBUTION = re.compile(r"(?:[:：][\s*_>»]*|-{3,}\s*)\Z")
 _LABEL = re.compile(r"[\s*_>|]{0,6}([^\W\d_][^:：\t<>@]{0,28}?)[\s*_]{0,4}(?:[:：]|\t)[\s*_]{0,4}(.*)\Z")
 _SENTENCE_END = re.compile(r"[.!?。！？…][\s\"')\]]*\Z")
 _DASHED = re.compile(r"[\s>]{0,4}[-–—_=*‐~+#]{1,60}\s{0,3}([^\n]{3,90}?)\s{0,3}[:：]?\s{0,3}[-–—_=*‐~+#]{1,60}\s*\Z")
+_POSTSCRIPT = re.compile(r"(?:p\.?\s?s|p\.?\s?d|n\.?b|p\.?\s?p\.?\s?s|з\.?\s?ы)\b\s?[.:,-]")
 _NAME_BEHIND_DASH = re.compile(r"(?:[-–—~/]{1,2}|\*)\s?[^\W\d_][\w.'’-]*(?:\s[^\W\d_][\w.'’-]*){0,3}\s*\Z")
 _PUNCTUATION = " \t,.!;:-–—~*_()。！，、：；»«\"'"
 
@@ -72,7 +73,8 @@ def _words(table: Mapping[str, Iterable[str]]) -> list[str]:
 
 def _any_word(phrases: Iterable[str]) -> re.Pattern[str]:
     """Any of *phrases*: as whole words in scripts with spaces, anywhere in those without."""
-    spaced, joined = [], []
+    spaced: list[str] = []
+    joined: list[str] = []
     for phrase in phrases:
         (joined if re.search(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]", phrase) else spaced).append(
             re.escape(phrase)
@@ -103,8 +105,8 @@ _STRONG_STARTS = tuple(phrase for phrase in _words(CLOSINGS) if len(phrase) >= 8
 _FORM_LABELS = frozenset(FORM_LABELS)
 _KINDS: dict[str, str] = {}
 for _kind, _table in LABELS.items():
-    for _label in _words(_table):
-        _KINDS.setdefault(_label, _kind)
+    for _phrase in _words(_table):
+        _KINDS.setdefault(_phrase, _kind)
 
 
 @dataclass(slots=True)
@@ -160,7 +162,7 @@ def _line(text: str) -> _Line:
     text = text.removeprefix(SIGNATURE)
     low = _ODD_SPACES.sub(" ", text).strip().lower()
     if not low.isascii():
-        low = unicodedata.normalize("NFC", low)
+        low = unicodedata.normalize("NFC", low).replace("i\u0307", "i")  # what lower() makes of the Turkish İ
     return _Line(text, low, _QUOTE.match(text) is not None, signed)
 
 
@@ -182,8 +184,8 @@ def _own_blocks(lines: list[_Line]) -> tuple[list[list[_Line]], int | None]:
     number = 0
     while number < len(lines):
         line = lines[number]
-        end = _quotation_at(lines, number)
-        if end is None:
+        quotation = _quotation_at(lines, number)
+        if quotation is None:
             if line.quoted:
                 forwarded = number if forwarded is None else forwarded
                 if blocks[-1]:
@@ -192,14 +194,14 @@ def _own_blocks(lines: list[_Line]) -> tuple[list[list[_Line]], int | None]:
                 blocks[-1].append(line)
             number += 1
             continue
-        start, end, hard = end
+        start, behind, hard = quotation
         del blocks[-1][max(len(blocks[-1]) - (number - start), 0) :]
         forwarded = start if forwarded is None else forwarded
         if hard:
             break
         if blocks[-1]:
             blocks.append([])
-        number = end
+        number = behind
     return blocks, forwarded
 
 
@@ -257,7 +259,7 @@ def _separator_end(lines: list[_Line], number: int) -> int | None:
         return block or number + 1
     if _DAVID.match(low):
         return number + 1
-    if dashed and _RULE.match(low) or (dashed and _DASHED.match(low)):
+    if dashed and (_RULE.match(low) or _DASHED.match(low)):
         # a rule alone is the author's, above a header block it is Outlook's
         return _header_block_end(lines, _next(lines, number + 1))
     return None
@@ -435,13 +437,16 @@ def _without_banner(lines: list[_Line]) -> list[_Line]:
 def _ends_anywhere(lines: list[_Line], number: int) -> bool:
     """A delimiter that ends the author's words even at the top: the rest is signature."""
     line = lines[number]
-    text = line.text.strip()
-    return bool(_SIGNATURE_MARK.match(text)) or _is_sent_from(line.low)
+    if line.text in ("-- ", "--\xa0"):  # RFC 3676, 4.3
+        return True
+    marked = _SIGNATURE_MARK.match(line.low) or _is_sent_from(line.low)
+    below = sum(1 for line in lines[number + 1 : number + 60] if not line.blank)
+    return bool(marked) and below <= _SIGNATURE_LINES
 
 
 def _is_sent_from(low: str) -> bool:
     """ "Sent from my iPhone": a fixed beginning, then a device or an app, in a short line that is no sentence."""
-    if len(low) > 90:
+    if len(low) > 90 or len(low.split()) > 9 or low.endswith(("?", "!")):
         return False
     low = low.strip("-–—_*<>[]() .")
     found = _SENT_FROM.match(low)
@@ -480,7 +485,9 @@ def _is_closing(lines: list[_Line], number: int, end: int) -> bool:
         strong = low.startswith(_STRONG_STARTS) and _is_closing_with_name(low)
     if not strong and not weak:
         return False
-    below = [line for line in lines[number + 1 : end] if not line.blank]
+    below = [line for line in lines[number + 1 : min(end, number + 60)] if not line.blank]
+    if any(_POSTSCRIPT.match(line.low) for line in below):
+        return False
     if strong:
         return len(below) <= 25 and all(len(line.text) <= _SIGNATURE_WIDTH for line in below[:3])
     return 0 < len(below) <= 4 and all(_is_name(line.text) for line in below[:1]) and len(below[0].text) <= 40

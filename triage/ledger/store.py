@@ -6,9 +6,7 @@ Every method is one transaction, committed before it returns. All raise LedgerEr
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -20,138 +18,20 @@ from triage.ledger.migrate import upgrade
 from triage.ledger.writer import Writer, connect
 from triage.lifecycle import Event, Kind, State, advance, is_final
 from triage.message import MessageKey
+from triage.records import (
+    Attempt,
+    Effect,
+    History,
+    Inquiry,
+    MessageState,
+    NewEffect,
+    NewPlan,
+    Outcome,
+    Pending,
+    Ticket,
+)
 
 m, e, t = schema.messages.c, schema.effects.c, schema.tickets.c
-
-
-class MessageState(StrEnum):
-    """What is known of a message as a whole; its effects have states of their own (lifecycle.State)."""
-
-    SEEN = "seen"  # an attempt has begun; still here after a crash in the middle of deciding
-    OBSERVED = "observed"  # decided in mode: observe; nothing was done
-    PLANNED = "planned"  # the plan is committed; effects under way
-    SETTLED = "settled"  # every effect is final
-    QUARANTINED = "quarantined"
-    LEFT = "left"  # backlog: leave; never touched
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A message that is about to be worked on."""
-
-    id: int
-    key: MessageKey
-    attempts: int  # this one included
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """What is known of a conversation."""
-
-    ticket: str
-    mailbox: str
-    team: str
-    opened_at: datetime
-    due_at: datetime | None
-    priority: str
-    category: str | None
-    last_reply_at: datetime | None
-    first_response_at: datetime | None
-    promise: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Inquiry:
-    """What must be known of the past before a message can be decided about."""
-
-    id: int  # the message's own row
-    fingerprint: str
-    sender: str | None
-    thread_key: str | None
-    related_ids: tuple[str, ...]  # References and In-Reply-To
-    tickets: tuple[str, ...]  # references found in the subject
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """The answer to an inquiry."""
-
-    ticket: Ticket | None  # the conversation that the message belongs to
-    duplicate: bool  # the same mail was planned before: another copy, or a mailbox restored
-    replies_to_sender: int  # automatic replies within 24 hours
-    replies_to_domain: int  # within an hour
-
-
-@dataclass(frozen=True, slots=True)
-class NewEffect:
-    """An effect as planned."""
-
-    kind: Kind
-    recipient: str
-    key: str | None = None
-    envelope_sender: str = ""
-    outbound_id: str | None = None
-    content: bytes | None = None
-    suppressed: str | None = None  # reason; the effect is recorded, and never begun
-
-
-@dataclass(frozen=True, slots=True)
-class NewPlan:
-    """Everything that one message's plan leaves in the ledger."""
-
-    id: int  # the message's row
-    state: MessageState
-    fingerprint: str
-    message_id: str | None
-    sender: str | None
-    thread_key: str | None
-    ticket: str
-    decision: Mapping[str, Any]
-    effects: tuple[NewEffect, ...]
-    opens: Mapping[str, Any] | None  # columns of the ticket that this message opens; None: it joins one
-    thread_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """An effect as it stands."""
-
-    id: int
-    message: int
-    kind: Kind
-    state: State
-    recipient: str
-    envelope_sender: str
-    outbound_id: str | None
-    content: bytes | None
-    attempts: int
-    born_at: datetime
-    next_try_at: datetime | None
-    detail: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """An effect that is due, with what is needed to carry it out."""
-
-    effect: Effect
-    mailbox: str
-    first_key: MessageKey
-    place: MessageKey | None
-    fingerprint: str | None
-    message_id: str | None
-    decision: Mapping[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One step of an effect's life, to be recorded."""
-
-    effect: int
-    event: Event
-    detail: str | None = None
-    next_try_at: datetime | None = None
-    place: MessageKey | None = None  # of a move: where the message is now
 
 
 CONVERSATION_MEMORY = timedelta(days=14)  # for the weakest tie, same sender and subject
@@ -221,26 +101,28 @@ class Ledger:
 
     async def unknown_uids(
         self, mailbox: str, folder: str, uidvalidity: int, uids: Collection[int], *, observing: bool
-    ) -> list[int]:
-        """Those of *uids* that still want work, ascending: never seen, left in the middle, or (when live) only observed."""
+    ) -> dict[int, int]:
+        """Those of *uids* that still want work, ascending, with the attempts made so far.
+
+        Work is wanted by what was never seen, was left in the middle of deciding, or (when live) was only observed.
+        """
         done = [MessageState.PLANNED, MessageState.SETTLED, MessageState.QUARANTINED, MessageState.LEFT]
         if observing:
             done.append(MessageState.OBSERVED)
 
-        def operation(c: sa.Connection) -> list[int]:
-            known: set[int] = set()
-            wanted = sorted(uids)
-            for start in range(0, len(wanted), 500):
-                chunk = wanted[start : start + 500]
-                query = sa.select(m.uid).where(
-                    m.mailbox == mailbox,
-                    m.folder == folder,
-                    m.uidvalidity == uidvalidity,
-                    m.uid.in_(chunk),
-                    m.state.in_(done),
+        def operation(c: sa.Connection) -> dict[int, int]:
+            wanted = dict.fromkeys(sorted(uids), 0)
+            for start in range(0, len(uids), 500):
+                chunk = sorted(uids)[start : start + 500]
+                query = sa.select(m.uid, m.state, m.attempts).where(
+                    m.mailbox == mailbox, m.folder == folder, m.uidvalidity == uidvalidity, m.uid.in_(chunk)
                 )
-                known.update(c.execute(query).scalars())
-            return [uid for uid in wanted if uid not in known]
+                for uid, state, attempts in c.execute(query):
+                    if state in done:
+                        del wanted[uid]
+                    else:
+                        wanted[uid] = attempts if state == MessageState.SEEN else 0
+            return wanted
 
         return await self._writer.run(operation)
 
@@ -261,7 +143,7 @@ class Ledger:
                     "state": MessageState.SEEN, "attempts": 1, "received_at": received_at, "seen_at": now,
                 }  # fmt: skip
                 result = c.execute(schema.messages.insert().values(**values))
-                found[key] = Attempt(int(result.inserted_primary_key[0]), key, 1)
+                found[key] = Attempt(_key_of(result), key, 1)
             return found
 
         return await self._writer.run(operation)
@@ -292,6 +174,41 @@ class Ledger:
         """Note why an attempt failed."""
         query = schema.messages.update().where(m.id == id).values(fault=fault[:500])
         await self._writer.run(lambda c: c.execute(query))
+
+    async def quarantine(self, id: int, effect: NewEffect | None, now: datetime) -> Effect | None:
+        """Give a message up: its only effect from now on is the move into quarantine (None while observing)."""
+
+        def operation(c: sa.Connection) -> Effect | None:
+            c.execute(schema.messages.update().where(m.id == id).values(state=MessageState.QUARANTINED))
+            return _insert_effect(c, id, effect, now) if effect else None
+
+        return await self._writer.run(operation)
+
+    async def retry(self, names: Collection[str] | None, now: datetime) -> int:
+        """Plan refused forwards and moves again, and give mails in quarantine new attempts; returns how many. Never a reply.
+
+        *names* are tickets, or UIDs of quarantined mails; None: everything.
+        """
+
+        def operation(c: sa.Connection) -> int:
+            failed = sa.select(e.id).select_from(schema.effects.join(schema.messages))
+            failed = failed.where(e.state == State.FAILED, e.kind != Kind.REPLY, m.state != MessageState.QUARANTINED)
+            given_up = sa.select(m.id).where(m.state == MessageState.QUARANTINED)
+            if names is not None:
+                failed = failed.where(m.ticket.in_(names))
+                given_up = given_up.where(sa.or_(m.ticket.in_(names), sa.cast(m.uid, sa.String).in_(names)))
+            effects, messages = list(c.execute(failed).scalars()), list(c.execute(given_up).scalars())
+            for id in effects:
+                _advance(c, Outcome(id, Event.RETRIED, "asked for by an operator"), now)
+            c.execute(
+                schema.messages.update()
+                .where(m.id.in_(sa.select(e.message).where(e.id.in_(effects))), m.state == MessageState.SETTLED)
+                .values(state=MessageState.PLANNED)
+            )
+            c.execute(schema.messages.update().where(m.id.in_(messages)).values(state=MessageState.SEEN, attempts=0))
+            return len(effects) + len(messages)
+
+        return await self._writer.run(operation)
 
     async def leave(self, keys: Mapping[MessageKey, datetime], now: datetime) -> None:
         """Mark messages that are not to be touched (backlog: leave)."""
@@ -327,6 +244,13 @@ class Ledger:
             .where(m.mailbox == mailbox, e.state == State.PLANNED)
         )
         return await self._writer.run(lambda c: c.execute(query).scalar_one_or_none())
+
+    async def waiting(self) -> tuple[int, datetime | None]:
+        """How many effects are not final yet, and when the oldest of them was planned."""
+        open_states = [State.PLANNED, State.STARTED]
+        query = sa.select(sa.func.count(), sa.func.min(e.born_at, type_=schema.Instant)).where(e.state.in_(open_states))
+        count, oldest = (await self._writer.run(lambda c: c.execute(query).one()))._tuple()
+        return int(count), oldest
 
     async def moved(self, id: int, place: MessageKey) -> None:
         """Where a message is now."""
@@ -404,27 +328,27 @@ def _record(c: sa.Connection, plan: NewPlan, now: datetime) -> list[Effect]:
     if plan.thread_ids:
         rows = [{"message_id": message_id, "ticket": plan.ticket} for message_id in plan.thread_ids]
         c.execute(schema.thread_ids.insert().prefix_with("OR IGNORE"), rows)
-    effects = [_insert_effect(c, plan, new, now) for new in plan.effects]
+    effects = [_insert_effect(c, plan.id, new, now) for new in plan.effects]
     if any(effect.kind is Kind.REPLY and effect.state is State.PLANNED for effect in effects):
         c.execute(schema.tickets.update().where(t.ticket == plan.ticket).values(last_reply_at=now))
     return effects
 
 
-def _insert_effect(c: sa.Connection, plan: NewPlan, new: NewEffect, now: datetime) -> Effect:
+def _insert_effect(c: sa.Connection, message: int, new: NewEffect, now: datetime) -> Effect:
     reason, key = new.suppressed, new.key
     if key is not None and reason is None and c.execute(sa.select(e.id).where(e.key == key)).first() is not None:
         reason = "already-done"
     state = State.SUPPRESSED if reason else State.PLANNED
     values: dict[str, Any] = {
-        "message": plan.id, "kind": new.kind, "state": state, "key": None if reason else key, "recipient": new.recipient,
+        "message": message, "kind": new.kind, "state": state, "key": None if reason else key, "recipient": new.recipient,
         "recipient_domain": new.recipient.rpartition("@")[2] if new.kind is Kind.REPLY else None,
         "envelope_sender": new.envelope_sender, "outbound_id": new.outbound_id, "content": None if reason else new.content,
         "attempts": 0, "born_at": now, "updated_at": now, "next_try_at": None, "detail": reason,
     }  # fmt: skip
-    id = int(c.execute(schema.effects.insert().values(**values)).inserted_primary_key[0])
+    id = _key_of(c.execute(schema.effects.insert().values(**values)))
     return Effect(
         id,
-        plan.id,
+        message,
         new.kind,
         state,
         new.recipient,
@@ -445,7 +369,7 @@ def _advance(c: sa.Connection, outcome: Outcome, now: datetime) -> State:
     values: dict[str, Any] = {"state": state, "updated_at": now, "next_try_at": outcome.next_try_at}
     if outcome.detail is not None:
         values["detail"] = outcome.detail[:500]
-    if outcome.event is Event.STARTED:
+    if outcome.event is Event.STARTED or (outcome.event is Event.DEFERRED and row.state == State.PLANNED):
         values["attempts"] = row.attempts + 1
     if state is State.DONE:
         values["content"] = None  # a reply that was accepted need not be kept
@@ -483,6 +407,12 @@ def _settle(c: sa.Connection, id: int) -> None:
             .where(m.id == id, m.state == MessageState.PLANNED)
             .values(state=MessageState.SETTLED)
         )
+
+
+def _key_of(result: sa.CursorResult[Any]) -> int:
+    key = result.inserted_primary_key
+    assert key is not None  # every table has one
+    return int(key[0])
 
 
 def _effect_of(row: Any) -> Effect:

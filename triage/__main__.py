@@ -1,0 +1,5 @@
+"""`python -m triage`: the command `triage`."""
+
+from triage.cli import main
+
+main()

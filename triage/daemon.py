@@ -1,0 +1,218 @@
+"""Supervision: a worker for each mailbox, the switches, reload, health, drain. One broken mailbox never stops another."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from datetime import datetime
+
+from triage import log
+from triage.errors import LedgerError, TransientError
+from triage.mailbox import Fetched, LoginRefused, Mailbox
+from triage.message import MessageKey
+from triage.performing import Performer
+from triage.pipeline import Pipeline
+from triage.records import Pending
+from triage.recovery import recover
+from triage.retry import Backoff
+from triage.services import Services
+
+IDLE_FOR = 110.0  # seconds before IDLE is renewed: finds dead lines, and stays below every provider's limit (RFC 2177: 29 minutes)
+RECONCILE_EVERY = 600.0  # seconds between looks at the whole folder: everything in it is in the ledger, or gets in
+UNDER_WAY = 2  # batches at once in a mailbox: the next is fetched while the last is being sent
+DUE_AT_ONCE = 100
+
+
+class Worker:
+    """Watches one mailbox for as long as it runs: connect, recover, then fetch, process, retry, wait. Reconnects with backoff."""
+
+    def __init__(self, services: Services, mailbox: Mailbox, *, backoff: Backoff | None = None) -> None:
+        self.mailbox = mailbox
+        self.progress_at = services.clock.monotonic()  # of the last step, failed ones too: what the watchdog is fed by
+        self.trouble: str | None = "starting"  # why the mailbox is not being worked on; None: all is well
+        self.settled = asyncio.Event()  # set whenever nothing is left to do
+        self.wake = asyncio.Event()  # set to look at once
+        self._services = services
+        self._backoff = backoff or Backoff()
+        self._performer = Performer(services, mailbox)
+        self._stopping = False
+        self._cursor = 1  # UIDs below were looked at since the last reconciliation
+        self._in_flight: set[int] = set()
+        self._batches: set[asyncio.Task[None]] = set()
+        self._log = log.get().bind(mailbox=mailbox.name)
+
+    async def run(self) -> None:
+        """Until `stop` is called."""
+        failures = 0
+        while not self._stopping:
+            metrics = self._services.metrics
+            try:
+                await self._session()
+                failures = 0
+            except (TransientError, LedgerError) as error:
+                if self.trouble is None:
+                    failures = 0  # it had worked: begin with short waits again
+                failures += 1
+                self.trouble = str(error)
+                metrics.connected.labels(self.mailbox.name).set(0)
+                metrics.connection_failures.labels(self.mailbox.name).inc()
+                wait = self._backoff.wait(failures, self._services.random())
+                remedy = (
+                    "check username and password in config/triage.yaml" if isinstance(error, LoginRefused) else None
+                )
+                self._log.error("mailbox_unusable", detail=str(error), again_in=f"{wait:.0f}s", remedy=remedy)
+                await self._end_batches()
+                await self.mailbox.close()
+                await self._sleep(wait)
+        await self._end_batches()
+
+    async def stop(self, seconds: float) -> None:
+        """Take nothing new; let what was begun end, for at most *seconds*."""
+        self._stopping = True
+        self.wake.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._end_batches(), seconds)
+        await self._performer.drain(seconds)
+
+    # -- one connection ----------------------------------------------------------------------------------------------------
+
+    async def _session(self) -> None:
+        """From login to the end of the connection. Raises TransientError when it breaks."""
+        services, name = self._services, self.mailbox.name
+        office = services.office
+        mine = office.settings.mailboxes[name]
+        await self.mailbox.connect()
+        live = office.settings.mode == "reply"
+        first_start, live_since = await services.ledger.start_mailbox(name, live=live, now=services.clock.now())
+        if live:
+            await self.mailbox.ensure_folders([*sorted(office.policy.folders), mine.quarantine, mine.bounces])
+        folder = await self.mailbox.select(mine.folder)
+        if folder.read_only and live:
+            raise TransientError(
+                f"{mine.folder} is read-only for {mine.imap.username}; triage must be able to move mail out of it"
+            )
+        self._cursor, self._in_flight = 1, set()
+        await recover(services, name)
+        pipeline = Pipeline(services, self.mailbox, self._performer, live_since)
+        self._log.info(
+            "watching", folder=mine.folder, mode=office.settings.mode, idle=mine.idle and self.mailbox.can_idle
+        )
+        self.trouble = None
+        services.metrics.connected.labels(name).set(1)
+        reconciled_at = services.clock.monotonic()
+        while not self._stopping and services.office is office:
+            self.wake.clear()
+            self.progress_at = services.clock.monotonic()
+            if self.progress_at - reconciled_at > RECONCILE_EVERY:
+                self._cursor, reconciled_at = 1, self.progress_at
+            await self._fetch_and_process(pipeline, first_start, live=live)
+            if live:
+                await self._retry_due()
+            if self._batches:
+                await asyncio.wait(self._batches, return_when=asyncio.FIRST_COMPLETED)
+                self._raise_failures()
+                continue
+            self.settled.set()
+            await self.mailbox.wait(await self._patience(), self.wake, idle=mine.idle)
+            self.settled.clear()
+        await self._end_batches()
+
+    async def _fetch_and_process(self, pipeline: Pipeline, first_start: datetime, *, live: bool) -> None:
+        """Everything in the folder that wants work, in batches; at most UNDER_WAY of them are under way."""
+        services = self._services
+        folder, limits = self.mailbox.selected(), services.office.settings.limits
+        uids = [uid for uid in await self.mailbox.uids(self._cursor) if uid not in self._in_flight]
+        wanted = await services.ledger.unknown_uids(
+            self.mailbox.name, folder.name, folder.uidvalidity, uids, observing=not live
+        )
+        fresh = [uid for uid, attempts in wanted.items() if attempts == 0]
+        groups = [fresh[i : i + limits.batch] for i in range(0, len(fresh), limits.batch)]
+        groups += [[uid] for uid, attempts in wanted.items() if attempts]  # what failed before comes alone
+        for group in groups:
+            sizes = await self.mailbox.sizes(group)
+            for part in _bounded(sizes, limits.batch_bytes, limits.message_bytes):
+                batch = await self.mailbox.fetch(part, largest=limits.message_bytes)
+                batch = await self._without_backlog(batch, first_start)
+                if batch:
+                    await self._start(pipeline, batch)
+                self.progress_at = services.clock.monotonic()
+                if self._stopping:
+                    return
+        if uids and not groups:
+            self._cursor = max(uids) + 1
+
+    async def _without_backlog(self, batch: list[Fetched], first_start: datetime) -> list[Fetched]:
+        """*batch* without the mail that was there before the first start, where the operator wants that left alone."""
+        if self._services.office.settings.mailboxes[self.mailbox.name].backlog != "leave":
+            return batch
+        old: Mapping[MessageKey, datetime] = {
+            item.key: item.received_at for item in batch if item.received_at < first_start
+        }
+        if old:
+            await self._services.ledger.leave(old, self._services.clock.now())
+        return [item for item in batch if item.key not in old]
+
+    async def _start(self, pipeline: Pipeline, batch: list[Fetched]) -> None:
+        while len(self._batches) >= UNDER_WAY:
+            await asyncio.wait(self._batches, return_when=asyncio.FIRST_COMPLETED)
+            self._raise_failures()
+        uids = {item.key.uid for item in batch}
+        self._in_flight |= uids
+        task = asyncio.ensure_future(pipeline.process(batch))
+        self._batches.add(task)
+        task.add_done_callback(lambda _: self._in_flight.difference_update(uids))
+
+    def _raise_failures(self) -> None:
+        """Forget batches that have ended; the error of one that failed ends the session."""
+        ended = {task for task in self._batches if task.done()}
+        self._batches -= ended
+        for task in ended:
+            task.result()
+
+    async def _end_batches(self) -> None:
+        if self._batches:
+            await asyncio.wait(self._batches)
+            for task in self._batches:
+                if not task.cancelled() and task.exception() is not None:
+                    self._log.warning("batch_ended", detail=str(task.exception()))
+        self._batches.clear()
+
+    async def _retry_due(self) -> None:
+        due: list[Pending] = await self._services.ledger.due(self.mailbox.name, self._services.clock.now(), DUE_AT_ONCE)
+        if due and not self._batches:  # a batch under way has effects that are planned and not yet begun: those are not ours
+            await self._performer.retry_due(due)
+
+    async def _patience(self) -> float:
+        """Seconds to wait for the server: until the next retry is due, the poll interval, or IDLE has to be renewed."""
+        services = self._services
+        mine = services.office.settings.mailboxes[self.mailbox.name]
+        longest = min(IDLE_FOR, mine.poll.total_seconds())
+        next_try_at = await services.ledger.next_try_at(self.mailbox.name)
+        if next_try_at is None:
+            return longest
+        return max(0.2, min(longest, (next_try_at - services.clock.now()).total_seconds()))
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait, unless woken; the wait counts as progress, since a dead server is no reason to restart the daemon."""
+        self.progress_at = self._services.clock.monotonic() + seconds
+        self.wake.clear()
+        if not self._stopping:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wake.wait(), seconds)
+
+
+def _bounded(
+    sizes: Mapping[int, tuple[int, datetime]], most: int, largest: int
+) -> list[dict[int, tuple[int, datetime]]]:
+    """*sizes* in parts of at most *most* bytes (a message above *largest* is read in part and counts little)."""
+    parts: list[dict[int, tuple[int, datetime]]] = []
+    total = most + 1
+    for uid, (size, received_at) in sorted(sizes.items()):
+        cost = min(size, largest)
+        if total + cost > most:
+            parts.append({})
+            total = 0
+        parts[-1][uid] = (size, received_at)
+        total += cost
+    return parts

@@ -1,0 +1,193 @@
+"""The ticket as the team inbox gets it: a summary to read at a glance, the customer's own words, the original. Pure.
+
+Loop-safe: marked as our own (`X-Triage-Kind`), `Auto-Submitted: auto-generated`, and sent from the support mailbox's address, so that a
+bounce comes back there and is recognised. Reply-To is the customer: staff answer with their client's reply button.
+
+A mail without anything to mask is attached byte for byte.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, formataddr
+
+from triage.decision import Decision
+from triage.identity import KIND_HEADER, TICKET_HEADER
+from triage.masking import mask_mail
+from triage.message import Message
+from triage.parsing import contents
+from triage.redaction import mask
+from triage.reply import boundary, thread
+
+MAX_SHOWN = 4_000  # characters of the customer's own words in the summary; the original is attached
+MAX_SUBJECT = 150
+_X_PRIORITY = {"urgent": "1 (Highest)", "high": "2 (High)", "normal": "3 (Normal)", "low": "4 (Low)"}
+_IMPORTANCE = {"urgent": "high", "high": "high", "normal": "normal", "low": "low"}
+_UNFIT = re.compile(
+    rb"\0|\r(?!\n)|[^\n]{999}"
+)  # what SMTP must not carry as it is (RFC 5321, 4.5.3.1.6; RFC 5322, 2.3)
+_SPACE = re.compile(r"\s+")
+_POLICY = SMTP.clone(max_line_length=78)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who hands what to whom."""
+
+    sender: str  # the support mailbox's address
+    shop_name: str
+    recipient: str
+    message_id: str
+    date: datetime
+
+
+def compose(
+    raw: bytes, message: Message, decision: Decision, envelope: Envelope, *, inline: bool, masked: bool
+) -> bytes:
+    """The forward of the mail *raw*, parsed as *message*, about which *decision* was taken.
+
+    Same arguments, same bytes: a forward that is repeated carries the same Message-ID and says the same.
+    """
+    mail = EmailMessage(policy=_POLICY)
+    _headers(mail, message, decision, envelope)
+    mail.set_content(summary(message, decision), cte="quoted-printable")
+    if decision.truncated:
+        return mail.as_bytes()
+    if inline:
+        for attachment, body in contents(raw).attachments:
+            maintype, _, subtype = attachment.content_type.partition("/")
+            if maintype in ("message", "multipart") or not subtype:
+                maintype, subtype = "application", "octet-stream"
+            mail.add_attachment(body, maintype=maintype, subtype=subtype, filename=attachment.filename or "attachment")
+    else:
+        mail.make_mixed()
+    limit = boundary(envelope.message_id)
+    if mail.is_multipart():
+        mail.set_boundary(limit)
+    composed = mail.as_bytes()
+    return composed if inline else _attach(composed, limit, mask_mail(raw) if masked else raw)
+
+
+def _headers(mail: EmailMessage, message: Message, decision: Decision, envelope: Envelope) -> None:
+    customer = decision.customer or (message.from_address.address if message.from_address else "")
+    name = message.from_address.name if message.from_address and message.from_address.name else customer
+    mail["From"] = formataddr((_one_line(f"{name or 'unknown sender'} ({envelope.shop_name})"), envelope.sender))
+    mail["To"] = envelope.recipient
+    if customer:
+        mail["Reply-To"] = customer
+    mail["Subject"] = subject(message, decision)
+    mail["Date"] = format_datetime(envelope.date)
+    mail["Message-ID"] = envelope.message_id
+    thread(mail, message)
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
+    mail["X-Priority"] = _X_PRIORITY[decision.priority]
+    mail["Importance"] = _IMPORTANCE[decision.priority]
+    mail[KIND_HEADER] = "forward"
+    mail[TICKET_HEADER] = decision.ticket
+    mail["X-Triage-Category"] = decision.category or "none"
+    mail["X-Triage-Confidence"] = f"{decision.confidence:.2f}"
+    mail["X-Triage-Language"] = decision.language or "unknown"
+    mail["X-Triage-Priority"] = decision.priority
+    mail["X-Triage-Team"] = decision.team
+    if decision.due_at is not None:
+        mail["X-Triage-Due"] = decision.due_at.isoformat(timespec="minutes")
+
+
+def subject(message: Message, decision: Decision) -> str:
+    """ "[#T-7K3M9QX] [URGENT] complaint: Where is my sofa?" """
+    urgency = f"[{decision.priority.upper()}] " if decision.priority in ("urgent", "high") else ""
+    about = f"{decision.category or 'unsorted'}: "
+    return f"[#{decision.ticket}] {urgency}{about}{_one_line(mask(message.subject))[:MAX_SUBJECT] or '(no subject)'}"
+
+
+def summary(message: Message, decision: Decision) -> str:
+    """What a colleague wants to know before opening the original: label and value, a line each."""
+    author = message.from_address
+    sender = (
+        f"{author.name} <{author.address}>" if author and author.name else author.address if author else "not given"
+    )
+    lines = [
+        ("Customer", _one_line(sender)),
+        ("Answers go to", decision.customer or "nobody: no usable address"),
+        ("Category", _category(decision)),
+        ("Priority", decision.priority),
+        ("Language", decision.language or "not clear"),
+        ("Order", ", ".join(message.order_numbers) or "none mentioned"),
+        ("Ticket", f"{decision.ticket}{', follow-up' if decision.follow_up else ''}"),
+        ("Promised by", _due(decision)),
+        ("Answered", _answered(decision)),
+        ("Rule", decision.rule),
+    ]
+    if message.attachments:
+        lines.append(
+            (
+                "Attachments",
+                ", ".join(f"{a.filename or a.content_type} ({_size(a.size)})" for a in message.attachments[:10]),
+            )
+        )
+    if decision.truncated:
+        lines.append(
+            ("Original", f"too large to attach ({_size(message.size)}); it is in the folder {decision.folder}")
+        )
+    width = max(len(label) for label, _ in lines) + 1
+    head = "\n".join(f"{label + ':':{width}} {value}" for label, value in lines)
+    words = mask(message.new_text.strip())
+    if len(words) > MAX_SHOWN:
+        words = words[:MAX_SHOWN].rstrip() + "\n[... the rest is in the original]"
+    return f"{head}\n\n{'-' * 72}\n\n{words or '(no text)'}\n"
+
+
+def _category(decision: Decision) -> str:
+    about = f" about {decision.about}" if decision.about else ""
+    if decision.category is None:
+        return f"not sure ({decision.confidence:.0%} for the likeliest)"
+    return f"{decision.category}{about} ({decision.confidence:.0%})"
+
+
+def _due(decision: Decision) -> str:
+    if decision.due_local is None:
+        return "no date was stated"
+    return decision.due_local
+
+
+def _answered(decision: Decision) -> str:
+    if decision.silence is not None:
+        return f"no ({decision.silence}{': ' + _one_line(decision.evidence) if decision.evidence else ''})"
+    return f"yes, automatically: text '{decision.template}' in {decision.locale}"
+
+
+def _size(size: int) -> str:
+    return f"{size / 1_000_000:.1f} MB" if size >= 100_000 else f"{max(size, 1000) / 1000:.0f} kB"
+
+
+def _one_line(text: str) -> str:
+    return _SPACE.sub(" ", "".join(c for c in text if c.isprintable() or c.isspace())).strip()
+
+
+def _attach(composed: bytes, limit: str, original: bytes) -> bytes:
+    """Put *original* in as message/rfc822, byte for byte; as a file where SMTP could not carry it so."""
+    head, marker, tail = composed.rpartition(f"--{limit}--".encode())
+    if _UNFIT.search(original):
+        part = (
+            b'Content-Type: application/octet-stream; name="original.eml"\r\n'
+            b'Content-Disposition: attachment; filename="original.eml"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+            + base64.encodebytes(original).replace(b"\n", b"\r\n")
+        )
+    else:
+        encoding = b"7bit" if original.isascii() else b"8bit"
+        body = original if b"\r\n" in original else original.replace(b"\n", b"\r\n")
+        part = (
+            b'Content-Type: message/rfc822\r\nContent-Disposition: attachment; filename="original.eml"\r\n'
+            b"Content-Transfer-Encoding: "
+            + encoding
+            + b"\r\n\r\n"
+            + body
+            + (b"" if body.endswith(b"\r\n") else b"\r\n")
+        )
+    return b"".join((head, b"--", limit.encode(), b"\r\n", part, marker, tail))

@@ -1,0 +1,33 @@
+"""One line per event, in a fixed vocabulary, to stderr: for people (logfmt) or for collectors (JSON).
+
+Addresses, subjects and texts stay out; a message is named by the first eight characters of its fingerprint or by its UID.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+get = structlog.get_logger
+
+
+def configure(level: str = "info", form: str = "text") -> None:
+    """Set the process's logging up. May be repeated (a reload may change level and form)."""
+    renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
+    if form == "text":
+        renderer = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )

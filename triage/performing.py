@@ -1,0 +1,338 @@
+"""Carries out effects: replies and forwards through the courier, moves through the mailbox; every step into the ledger.
+
+reply     at most once: STARTED is committed before the first byte of DATA, and an unknown outcome is final
+forward   at least once: an unknown outcome is repeated under the same Message-ID
+file      safe to repeat: done when COPYUID names the message, or when it is found in its folder
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from triage import forward, log
+from triage.decision import Decision
+from triage.errors import LedgerError, PermanentError, TransientError, UnknownOutcome
+from triage.lifecycle import Event, Kind, State
+from triage.mailbox import CommandRefused, Fetched, Mailbox
+from triage.message import Message, MessageKey
+from triage.parsing import fingerprint, parse
+from triage.records import Effect, Outcome, Pending
+from triage.retry import FILE_POLICY, FORWARD_POLICY, REPLY_POLICY, next_try
+from triage.services import Services
+
+POLICIES = {Kind.REPLY: REPLY_POLICY, Kind.FORWARD: FORWARD_POLICY, Kind.FILE: FILE_POLICY}
+FILE_GRACE = 15.0  # seconds a move waits for the mail's sends: usually they are done, and then it is the last act
+MAX_SENDING = 500  # sends under way or waiting for a connection; more are put off
+CANDIDATES = 5  # messages looked at when one is searched for by its Message-ID
+RECORD_AGAIN = 2.0  # seconds between attempts to write an outcome down while the ledger is unwell
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A message with its plan and the effects that are still to be carried out."""
+
+    fetched: Fetched
+    message: Message
+    decision: Decision
+    effects: tuple[Effect, ...]
+
+
+class Performer:
+    """Carries out the effects of one mailbox's messages."""
+
+    def __init__(self, services: Services, mailbox: Mailbox) -> None:
+        self._services = services
+        self._mailbox = mailbox
+        self._sending: set[asyncio.Task[None]] = set()
+        self._active: set[int] = set()  # effects whose send is under way
+        self._log = log.get().bind(mailbox=mailbox.name)
+
+    async def perform(self, jobs: Sequence[Job]) -> None:
+        """Everything the jobs ask for. Returns when all is moved; slow sends go on in the background."""
+        begun = [
+            self._begin(self._send_job(effect, job), effect)
+            for job in jobs
+            for effect in job.effects
+            if effect.kind is not Kind.FILE and effect.state is State.PLANNED
+        ]
+        sends = [task for task in begun if task is not None]
+        if sends:
+            await asyncio.wait(sends, timeout=FILE_GRACE)
+        await self._file(
+            [(job.fetched.key, effect) for job in jobs for effect in job.effects if effect.kind is Kind.FILE]
+        )
+
+    async def retry_due(self, pending: Sequence[Pending]) -> None:
+        """Carry out effects whose time has come; the mails they need are fetched again."""
+        pending = [item for item in pending if item.effect.id not in self._active]
+        sends = []
+        moves = await self._whereabouts([item for item in pending if item.effect.kind is Kind.FILE])
+        for item in pending:
+            if item.effect.kind is Kind.REPLY:
+                sends.append(self._begin(self._send_reply(item.effect), item.effect))
+            elif item.effect.kind is Kind.FORWARD:
+                job = await self._job_again(item)
+                if job is not None:
+                    sends.append(self._begin(self._send_job(item.effect, job), item.effect))
+        running = [task for task in sends if task is not None]
+        if running:
+            await asyncio.wait(running, timeout=FILE_GRACE)
+        await self._file(moves)
+
+    async def file_alone(self, key: MessageKey, effect: Effect) -> None:
+        """Move one message that has no other effect."""
+        await self._file([(key, effect)])
+
+    async def drain(self, seconds: float) -> None:
+        """Let sends that are under way end, for at most *seconds*; what is left is cancelled (and recovered at the next start)."""
+        if self._sending:
+            _, late = await asyncio.wait(self._sending, timeout=seconds)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+
+    # -- sending -----------------------------------------------------------------------------------------------------------
+
+    def _begin(self, work: Coroutine[Any, Any, None], effect: Effect) -> asyncio.Task[None] | None:
+        """Start a send, unless too many are under way: then the effect stays planned, and its time comes again."""
+        if len(self._sending) >= MAX_SENDING:
+            work.close()
+            self._log.warning("send_put_off", effect=effect.id, under_way=len(self._sending))
+            return None
+        task = asyncio.ensure_future(work)
+        self._sending.add(task)
+        self._active.add(effect.id)
+        task.add_done_callback(self._sending.discard)
+        task.add_done_callback(lambda _: self._active.discard(effect.id))
+        return task
+
+    async def _send_job(self, effect: Effect, job: Job) -> None:
+        if effect.kind is Kind.REPLY:
+            await self._send_reply(effect)
+            return
+        try:
+            content = await self._services.compute(lambda: self._compose_forward(effect, job))
+        except Exception as error:  # noqa: BLE001  one mail must not keep the others; the fault is reported and kept
+            self._log.exception("forward_not_composed", effect=effect.id, m=job.message.fingerprint[:8])
+            await self._record(effect, Event.REFUSED, f"cannot be composed: {type(error).__name__}: {error}")
+            return
+        await self._send(effect, content)
+
+    async def _send_reply(self, effect: Effect) -> None:
+        if self._services.stopped is not None:
+            await self._record(effect, Event.SUPPRESSED, self._services.stopped)
+        elif effect.content is None:
+            await self._record(effect, Event.REFUSED, "the ledger does not hold its text")
+        else:
+            await self._send(effect, effect.content)
+
+    async def _send(self, effect: Effect, content: bytes) -> None:
+        """One transaction with the SMTP server, and what came of it into the ledger."""
+
+        async def intent() -> None:
+            await self._services.ledger.advance([Outcome(effect.id, Event.STARTED)], self._services.clock.now())
+
+        try:
+            answer = await self._services.courier.send(
+                effect.envelope_sender, effect.recipient, content, before_data=intent
+            )
+        except PermanentError as error:
+            await self._record(effect, Event.REFUSED, str(error))
+        except TransientError as error:
+            await self._defer(effect, str(error))
+        except UnknownOutcome as error:
+            await self._record(effect, Event.LOST, str(error))
+            if effect.kind is not Kind.REPLY:
+                await self._record(effect, Event.REPEATED, None, self._next(effect))
+        except LedgerError as error:
+            self._log.error(
+                "ledger_unusable", effect=effect.id, detail=str(error)
+            )  # nothing was sent; it stays planned
+        else:
+            await self._record(effect, Event.ACCEPTED, answer)
+
+    async def _defer(self, effect: Effect, detail: str) -> None:
+        again = self._next(effect)
+        if again is None:
+            span = POLICIES[effect.kind].give_up_after
+            await self._record(effect, Event.REFUSED, f"given up after {span}: {detail}")
+        else:
+            await self._record(effect, Event.DEFERRED, detail, again)
+
+    def _next(self, effect: Effect) -> datetime | None:
+        services = self._services
+        return next_try(
+            POLICIES[effect.kind],
+            attempt=effect.attempts + 1,
+            born=effect.born_at,
+            now=services.clock.now(),
+            jitter=services.random(),
+        )
+
+    def _compose_forward(self, effect: Effect, job: Job) -> bytes:
+        settings = self._services.office.settings
+        mailbox = settings.mailboxes[job.decision.mailbox]
+        envelope = forward.Envelope(
+            mailbox.addresses[0], settings.shop.name, effect.recipient, effect.outbound_id or "", effect.born_at
+        )
+        decision = job.decision
+        return forward.compose(
+            job.fetched.raw,
+            job.message,
+            decision,
+            envelope,
+            inline=decision.forward_inline,
+            masked=decision.forward_masked,
+        )
+
+    # -- moving ------------------------------------------------------------------------------------------------------------
+
+    async def _file(self, moves: Iterable[tuple[MessageKey, Effect]]) -> None:
+        """Move messages, one command a folder. They lie in the selected folder, or have been moved away meanwhile."""
+        by_folder: dict[str, list[tuple[MessageKey, Effect]]] = defaultdict(list)
+        for key, effect in moves:
+            if effect.state is State.PLANNED:
+                by_folder[effect.recipient].append((key, effect))
+        for folder, batch in by_folder.items():
+            await self._advance([Outcome(effect.id, Event.STARTED) for _, effect in batch])
+            try:
+                places = await self._move([key.uid for key, _ in batch], folder)
+                missing = [key.uid for key, _ in batch if key.uid not in places]
+                still_there = await self._mailbox.present(missing)
+            except CommandRefused as error:
+                outcomes = [self._put_off(effect, str(error)) for _, effect in batch]
+                self._log.error("move_refused", folder=folder, n=len(batch), detail=str(error))
+            else:
+                outcomes = [self._moved(key, effect, places, still_there) for key, effect in batch]
+            await self._advance(outcomes)
+
+    async def _move(self, uids: Sequence[int], folder: str) -> dict[int, MessageKey]:
+        try:
+            return await self._mailbox.move(uids, folder)
+        except CommandRefused:
+            if not await self._mailbox.ensure_folders([folder]):
+                raise
+            return await self._mailbox.move(uids, folder)  # somebody had deleted the folder
+
+    def _moved(self, key: MessageKey, effect: Effect, places: dict[int, MessageKey], still_there: set[int]) -> Outcome:
+        if key.uid in places:
+            return Outcome(effect.id, Event.ACCEPTED, place=places[key.uid])
+        if key.uid in still_there:
+            return self._put_off(effect, "the server did not move it and did not say why")
+        self._log.warning("moved_by_another", uid=key.uid, folder=effect.recipient)
+        return Outcome(effect.id, Event.ACCEPTED, "it was moved or deleted by another client")
+
+    def _put_off(self, effect: Effect, detail: str) -> Outcome:
+        return Outcome(effect.id, Event.DEFERRED, detail, self._next(effect))
+
+    async def _whereabouts(self, items: Sequence[Pending]) -> list[tuple[MessageKey, Effect]]:
+        """Those of *items* that still lie in the watched folder. What lies in its target already was moved before a crash: it is done."""
+        folder = self._mailbox.selected()
+        here = [
+            item
+            for item in items
+            if item.place and (item.place.folder, item.place.uidvalidity) == (folder.name, folder.uidvalidity)
+        ]
+        present = await self._mailbox.present([item.place.uid for item in here if item.place])
+        moves = []
+        for item in items:
+            if item.place and item in here and item.place.uid in present:
+                moves.append((item.place, item.effect))
+                continue
+            there = await self.search(item.effect.recipient, item)
+            back = None if there else await self.search(folder.name, item)
+            if back is not None:
+                moves.append((back.key, item.effect))
+                continue
+            detail = None if there else "it was moved or deleted by another client"
+            place = there.key if there else None
+            await self._advance(
+                [Outcome(item.effect.id, Event.STARTED), Outcome(item.effect.id, Event.ACCEPTED, detail, place=place)]
+            )
+        return moves
+
+    # -- the mail again ----------------------------------------------------------------------------------------------------
+
+    async def _job_again(self, item: Pending) -> Job | None:
+        """Fetch the mail of a forward that waits; a forward whose original is nowhere to be found is refused and reported."""
+        fetched = await self.locate(item)
+        if fetched is None or item.decision is None:
+            await self._record(item.effect, Event.REFUSED, "the original is not in its folder any more")
+            return None
+        office = self._services.office
+        message = await self._services.compute(
+            lambda: parse(fetched.raw, languages=languages_of(office.settings.mailboxes[item.mailbox].languages))
+        )
+        return Job(fetched, message, Decision.from_json(item.decision), (item.effect,))
+
+    async def locate(self, item: Pending) -> Fetched | None:
+        """The mail of *item*: at its recorded place, else in its target folder or the watched one by Message-ID and fingerprint."""
+        largest = self._services.office.settings.limits.message_bytes
+        if item.place is not None:
+            fetched = await self._mailbox.fetch_at(item.place, largest=largest)
+            if fetched is not None and self._same(fetched, item):
+                return fetched
+        folders = [item.decision["folder"]] if item.decision else []
+        for folder in dict.fromkeys([*folders, item.first_key.folder]):
+            fetched = await self.search(folder, item)
+            if fetched is not None:
+                await self._services.ledger.moved(item.effect.message, fetched.key)
+                return fetched
+        return None
+
+    async def search(self, folder: str, item: Pending) -> Fetched | None:
+        """The mail of *item* in *folder*, by Message-ID (or date) and then by fingerprint."""
+        largest = self._services.office.settings.limits.message_bytes
+        since = item.effect.born_at - timedelta(days=1)
+        try:
+            places = await self._mailbox.find(folder, item.message_id, since)
+        except CommandRefused:
+            return None  # the folder is not there
+        for place in places[: CANDIDATES if item.message_id else 50]:
+            fetched = await self._mailbox.fetch_at(place, largest=largest)
+            if fetched is not None and self._same(fetched, item):
+                return fetched
+        return None
+
+    @staticmethod
+    def _same(fetched: Fetched, item: Pending) -> bool:
+        return item.fingerprint is None or fingerprint(fetched.raw) == item.fingerprint
+
+    # -- writing down ------------------------------------------------------------------------------------------------------
+
+    async def _record(
+        self, effect: Effect, event: Event, detail: str | None, next_try_at: datetime | None = None
+    ) -> None:
+        await self._advance([Outcome(effect.id, event, detail, next_try_at)])
+        self._services.metrics.effects.labels(effect.kind, event).inc()
+        level = self._log.info if event is Event.ACCEPTED else self._log.warning
+        level("effect", kind=effect.kind.value, effect=effect.id, outcome=event.value, detail=_bounded(detail),
+              next_try=next_try_at and next_try_at.isoformat(timespec="seconds"))  # fmt: skip
+
+    async def _advance(self, outcomes: Sequence[Outcome]) -> None:
+        """Write outcomes down, whatever it takes: what has happened must not be forgotten because the disk was full for a minute."""
+        while True:
+            try:
+                await self._services.ledger.advance(outcomes, self._services.clock.now())
+            except LedgerError as error:
+                self._services.metrics.ledger_ok.set(0)
+                self._log.error("ledger_unusable", detail=str(error))
+                await asyncio.sleep(RECORD_AGAIN)
+            else:
+                self._services.metrics.ledger_ok.set(1)
+                return
+
+
+def _bounded(detail: str | None) -> str | None:
+    return detail[:200] if detail else None
+
+
+def languages_of(locales: Iterable[str]) -> tuple[str, ...]:
+    """Languages of locales: "es-MX" is written in "es"."""
+    return tuple(dict.fromkeys(locale.partition("-")[0] for locale in locales))

@@ -1,0 +1,50 @@
+"""Helpers for rules that read words: expressions from phrases, text made flat, what kind of mail the words stand in. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from triage.message import Message
+
+
+def any_of(*phrases: str) -> re.Pattern[str]:
+    """One expression for all of *phrases*, to be searched in flat text without regard to case."""
+    return re.compile("|".join(phrases), re.IGNORECASE)
+
+
+def heading(phrases: Iterable[str]) -> re.Pattern[str]:
+    """One expression that matches a subject which begins with one of *phrases*: alone, or before a colon, dash or bracket."""
+    joined = "|".join(phrase.replace(" ", r"[\s-]+") for phrase in phrases)
+    return re.compile(rf"\s*[\[\(<\"'*#!]*\s*(?:{joined})(?:\s*[:：\]\)>*!.,-]|\s*$)", re.IGNORECASE)
+
+
+def flat(text: str, characters: int) -> str:
+    """The beginning of *text* with each run of white space as one space, so that no expression meets a long run."""
+    return " ".join(text[:characters].split())
+
+
+_ANSWER = re.compile(
+    r"\s*(?:re|aw|antw|sv|vs|odp|res|r|rif|ynt|回复|回覆|答复|返信|답장|ответ|отв)\s*(?:\[\d{1,3}\]|\(\d{1,3}\))?\s*[:：]", re.IGNORECASE
+)
+_FORWARD = re.compile(
+    r"\s*\[?(?:fwd?|wg|tr|rv|enc|doorst|pd|vb|vl|továbbítás|ilt|i|转发|轉寄|轉發|転送|전달|пересл)\s*[:：]", re.IGNORECASE
+)
+_FORWARDED = any_of(
+    r"-{2,} ?(?:original(?:nachricht| message)?|forwarded (?:message|by)|weitergeleitete nachricht|ursprüngliche nachricht)",
+    r"-{2,} ?(?:message (?:transféré|d'origine)|mensaje (?:reenviado|original)|messaggio (?:inoltrato|originale))",
+    r"-{2,} ?(?:mensagem (?:encaminhada|original)|doorgestuurd bericht|oorspronkelijk bericht|wiadomość (?:przekazana|oryginalna))",
+    r"-{2,} ?(?:пересылаемое сообщение|исходное сообщение|přeposlaná zpráva|původní zpráva|videresendt|vidarebefordrat)",
+    r"\bbegin forwarded message\b|\banfang der weitergeleiteten\b|\bdébut du message (?:transféré|réexpédié)\b",
+    r"\binicio del mensaje reenviado\b|\binizio messaggio inoltrato\b|転送(?:された)?メッセージ|转发的邮件|轉寄的郵件",
+)
+
+
+def is_answer(message: Message) -> bool:
+    """Whether *message* answers another mail: by its header or by the prefix of its subject."""
+    return bool(message.in_reply_to or message.references or _ANSWER.match(message.subject))
+
+
+def is_passed_on(message: Message) -> bool:
+    """Whether a person passes somebody else's mail on: then its words are not the sender's."""
+    return _FORWARD.match(message.subject) is not None or _FORWARDED.search(flat(message.text, 4_000)) is not None

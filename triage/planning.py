@@ -1,0 +1,254 @@
+"""plan(): one mail and the facts about it, to everything that is to happen. Pure.
+
+    message ─► guard ─► route ─► promise ─► compose ─► Plan(decision, effects)
+
+Nothing is touched: the same arguments give the same plan, which is why `triage explain` and `triage replay` show what the daemon does.
+Not replying never means not forwarding or not filing; only our own mail read back, and the bounces of it, are not forwarded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from triage import guard, reply, routing
+from triage.decision import Decision
+from triage.due_date import Promise, configured_promise
+from triage.identity import outbound_message_id, ticket_reference
+from triage.lifecycle import Kind
+from triage.message import Message, Prediction, Verdict
+from triage.opening_hours import Why
+from triage.policy import Policy
+from triage.records import History, NewEffect
+from triage.routing import Route
+from triage.settings import Mailbox, Settings
+from triage.subject import base_subject
+from triage.templates import Catalog, ClosedDay, PromiseValues, RenderedReply, ReplyValues, clean_name
+
+OLDEST = timedelta(days=366)  # of an arrival that is believed
+NEUTRAL, FOLLOW_UP = "neutral", "follow-up"  # templates that every language has
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Everything that is configured, loaded as a whole: settings, rules, texts, known senders. Replaced as a whole by a reload."""
+
+    settings: Settings
+    policy: Policy
+    catalog: Catalog
+    senders: guard.Senders
+    version: str  # hash of all files it was read from
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What must be known besides the mail itself."""
+
+    mailbox: str | None  # None: not known (a file on disk); what depends on it is left out
+    received_at: datetime  # INTERNALDATE
+    now: datetime
+    prediction: Prediction
+    history: History = History(None, False, 0, 0)  # noqa: RUF009  frozen
+    live_since: datetime | None = None  # None: not judged by it
+    stopped: str | None = None  # why no replies go out at present: paused, breaker
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to happen to one mail."""
+
+    decision: Decision
+    verdict: Verdict
+    route: Route
+    promise: Promise
+    rendered: RenderedReply | None  # None: no reply
+    effects: tuple[NewEffect, ...]
+    opens_ticket: bool
+
+
+def plan(message: Message, facts: Facts, office: Office) -> Plan:
+    """Decide all that is to happen to *message*; touch nothing."""
+    mailbox = (
+        office.settings.mailboxes[facts.mailbox] if facts.mailbox else next(iter(office.settings.mailboxes.values()))
+    )
+    verdict = guard.judge(message, _circumstances(facts, office, mailbox), office.senders)
+    name = facts.mailbox or next(iter(office.settings.mailboxes))
+    route = routing.route(message, routing.Circumstances(name, facts.prediction, verdict), office.policy)
+    if route.reply == "never" and verdict.allowed:
+        verdict = replace(verdict, reason=guard.RULE, evidence=f"rule {route.rule!r} says reply: never")
+    ticket = facts.history.ticket
+    promise = _promise(message, facts, route, office)
+    locale = office.catalog.choose(message.language, [mailbox.locale, *mailbox.languages])
+    template = _template(facts, route, office.catalog) if verdict.allowed else None
+    reference = ticket.ticket if ticket else ticket_reference(message.fingerprint)
+    team = office.policy.teams[route.team]
+    decision = Decision(
+        ticket=reference, follow_up=ticket is not None, mailbox=name, customer=verdict.reply_to, language=message.language,
+        locale=locale, category=facts.prediction.category, about=facts.prediction.about, confidence=facts.prediction.confidence,
+        probabilities=facts.prediction.probabilities, model=facts.prediction.model, team=route.team, inbox=route.inbox,
+        also_to=route.also_to, folder=_folder(verdict, route, mailbox), priority=route.priority, rule=route.rule,
+        template=template, silence=verdict.reason, evidence=verdict.evidence, opened_at=promise.opened_at,
+        due_at=promise.due_at, due_local=_local(promise, route, office.policy), method=promise.method, steps=promise.steps,
+        order_numbers=message.order_numbers, truncated=facts.truncated, policy_version=office.version,
+        forward_inline=team.forward.original == "inline", forward_masked=team.forward.mask,
+    )  # fmt: skip
+    rendered = None
+    if template is not None:
+        rendered = office.catalog.render(template, locale, _values(message, decision, promise, facts, office))
+    effects = _effects(message, decision, rendered, facts, office, mailbox)
+    return Plan(decision, verdict, route, promise, rendered, effects, opens_ticket=ticket is None)
+
+
+def _circumstances(facts: Facts, office: Office, mailbox: Mailbox) -> guard.Circumstances:
+    known = facts.mailbox is not None
+    ticket = facts.history.ticket
+    return guard.Circumstances(
+        received_at=facts.received_at,
+        now=facts.now,
+        answer_mail_younger_than=mailbox.answer_mail_younger_than,
+        live_since=facts.live_since,
+        own_addresses=office.settings.own_addresses if known else frozenset(),
+        inboxes=office.policy.inboxes if known else frozenset(),
+        addressed_as=frozenset(a.casefold() for a in (*mailbox.addresses, *mailbox.forwarders)) if known else None,
+        authserv_ids=mailbox.authserv_ids,
+        contact_forms=mailbox.contact_forms,
+        acknowledged_at=ticket.last_reply_at if ticket else None,
+        conversation_window=office.settings.caps.conversation,
+        duplicate=facts.history.duplicate,
+        replies_to_sender=facts.history.replies_to_sender,
+        replies_to_domain=facts.history.replies_to_domain,
+        caps=office.settings.caps,
+        paused=facts.stopped is not None,
+    )
+
+
+def _promise(message: Message, facts: Facts, route: Route, office: Office) -> Promise:
+    """A follow-up keeps the promise of its ticket: a second mail does not restart the clock."""
+    team, hours = office.policy.teams[route.team], office.policy.hours[route.team]
+    ticket = facts.history.ticket
+    opened_at = ticket.opened_at if ticket else _opening(facts)
+    promise = configured_promise(
+        opened_at,
+        team=route.team,
+        hours=hours,
+        first_response=team.first_response.of(route.priority),
+        language=message.language,
+        written_at=facts.now,
+    )
+    if ticket and ticket.due_at is not None and ticket.due_at > facts.now:
+        return replace(
+            promise, due_at=ticket.due_at, method="inherited", steps=(f"ticket {ticket.ticket} keeps its promise",)
+        )
+    return promise
+
+
+def _opening(facts: Facts) -> datetime:
+    """When the clock starts: the arrival. A server that says 1970 or next year is not believed; then it is now."""
+    return facts.received_at if timedelta(0) <= facts.now - facts.received_at <= OLDEST else facts.now
+
+
+def _template(facts: Facts, route: Route, catalog: Catalog) -> str:
+    if facts.history.ticket is not None:
+        return FOLLOW_UP
+    if route.reply == "neutral":
+        return NEUTRAL
+    wanted = route.template or facts.prediction.category
+    return wanted if wanted in catalog.templates else NEUTRAL
+
+
+def _folder(verdict: Verdict, route: Route, mailbox: Mailbox) -> str:
+    return mailbox.bounces if verdict.reason in guard.OWN_MAIL else route.folder
+
+
+def _local(promise: Promise, route: Route, policy: Policy) -> str | None:
+    if promise.due_at is None:
+        return None
+    return policy.hours[route.team].show(promise.due_at)
+
+
+def _values(message: Message, decision: Decision, promise: Promise, facts: Facts, office: Office) -> ReplyValues:
+    """What the text may say; nothing of the sender's but a clean name and an order number that our pattern matched."""
+    shop, hours = office.settings.shop, office.policy.hours[decision.team]
+    due_at = promise.due_at
+    until = due_at or facts.now + timedelta(days=7)
+    closed = tuple(
+        ClosedDay(day.day, day.name or None)
+        for day in hours.closed_days_between(facts.now, until)
+        if day.why is not Why.HALF_DAY
+    )
+    order = decision.order_numbers[0] if decision.order_numbers else None
+    offset = message.claimed_date.utcoffset() if message.claimed_date else None
+    team = office.policy.teams[decision.team]
+    return ReplyValues(
+        ticket=decision.ticket,
+        shop_name=shop.name,
+        team_name=team.name_in(decision.locale, office.catalog.default_locale),
+        promise=PromiseValues(
+            due_at=due_at,
+            zone=hours.zone,
+            customer_utc_offset=offset or None,  # "+0000" is more often a server's habit than a customer's zone
+            closed_days=closed,
+            opens_at=None if hours.is_open(facts.now) else hours.next_opening(facts.now),
+        ),
+        customer_name=clean_name(message.from_address.name) if message.from_address else None,
+        order_number=order,
+        tracking_url=shop.tracking_url.replace("{order}", order) if shop.tracking_url and order else None,
+        help_url=shop.help_urls.get(decision.template or ""),
+        privacy_url=shop.privacy_url,
+    )
+
+
+def _effects(
+    message: Message, decision: Decision, rendered: RenderedReply | None, facts: Facts, office: Office, mailbox: Mailbox
+) -> tuple[NewEffect, ...]:
+    """Reply, forwards, move: three kinds of effect, none of which waits for another."""
+    sender = mailbox.addresses[0]
+    domain = sender.rpartition("@")[2]
+    effects = []
+    if rendered is not None and decision.customer is not None:
+        message_id = outbound_message_id(Kind.REPLY, message.fingerprint, decision.customer, domain)
+        envelope = reply.Envelope(
+            mailbox.sender_name or office.settings.shop.name,
+            sender,
+            decision.customer,
+            message_id,
+            decision.ticket,
+            facts.now,
+        )
+        effects.append(
+            NewEffect(
+                kind=Kind.REPLY,
+                recipient=decision.customer,
+                key=f"reply:{message.fingerprint}",
+                envelope_sender=""
+                if office.settings.smtp.envelope_sender == "null"
+                else office.settings.smtp.envelope_sender,
+                outbound_id=message_id,
+                content=reply.compose(message, rendered, envelope),
+            )
+        )
+    if decision.silence not in guard.OWN_MAIL:
+        effects += [
+            NewEffect(
+                kind=Kind.FORWARD,
+                recipient=inbox,
+                key=f"forward:{message.fingerprint}:{inbox.casefold()}",
+                envelope_sender=sender,
+                outbound_id=outbound_message_id(Kind.FORWARD, message.fingerprint, inbox, domain),
+            )
+            for inbox in dict.fromkeys((decision.inbox, *decision.also_to))
+        ]
+    effects.append(NewEffect(kind=Kind.FILE, recipient=decision.folder))
+    return tuple(effects)
+
+
+def thread_key(message: Message) -> str | None:
+    """The weakest tie of a conversation: same sender, same subject without prefixes. None where either is missing."""
+    if message.from_address is None:
+        return None
+    subject = base_subject(message.subject).casefold()
+    if not subject:
+        return None
+    return hashlib.sha256(f"{message.from_address.address.casefold()}\0{subject}".encode()).hexdigest()

@@ -1,0 +1,51 @@
+"""What every worker of the daemon shares: the office in force, the ledger, the courier, the model, the clock, the switches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from triage.clock import Clock
+from triage.courier import Courier
+from triage.ledger import Ledger
+from triage.message import Prediction
+from triage.metrics import Metrics
+from triage.planning import Office
+
+T = TypeVar("T")
+
+
+class Model(Protocol):
+    """A text model: the classifier, or its absence."""
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]: ...
+
+
+class NoModel:
+    """No usable model: it abstains from every message, so that each gets the neutral reply and goes to the front desk."""
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        return [Prediction(None, 0.0, {}, "none") for _ in texts]
+
+
+@dataclass(slots=True)
+class Services:
+    """Shared by all mailboxes. `office` and `model` are replaced as a whole; whoever works on a batch keeps the ones it began with."""
+
+    office: Office
+    model: Model
+    ledger: Ledger
+    courier: Courier
+    clock: Clock
+    metrics: Metrics
+    random: Callable[[], float]  # in [0, 1)
+    stopped: str | None = None  # why no replies go out at present: "paused", "breaker"
+    # One thread for parsing, the model and rendering: they hold the interpreter's lock anyway, and the loop stays free to listen.
+    cpu: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="cpu"))
+
+    async def compute(self, work: Callable[[], T], deadline: float | None = None) -> T:
+        """Run *work* off the loop. Raises TimeoutError after *deadline* seconds; the work itself cannot be interrupted."""
+        return await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(self.cpu, work), deadline)
