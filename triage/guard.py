@@ -11,9 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from triage import machine_text, marks
+from triage import marks
+from triage.absence_text import absence
+from triage.bounce_text import bounce
 from triage.identity import KIND_HEADER, is_own_message_id, own_message_ids
 from triage.message import Address, Message, Verdict
+from triage.notice_text import notice
 from triage.reply_address import customer_of_form, form_of, is_one_of, reply_address
 from triage.senders import Answer, Sender, Senders, SendersConfig
 from triage.settings import Caps, ContactForm
@@ -114,7 +117,7 @@ def _clean(evidence: str) -> str:
 _BOUNCES: tuple[tuple[str, Callable[[Message], str | None]], ...] = (
     ("dsn", marks.dsn),
     ("mailer-daemon", marks.mailer_daemon),
-    ("bounce", machine_text.bounce),
+    ("bounce", bounce),
     ("null-sender", marks.null_sender),
 )
 
@@ -127,11 +130,13 @@ def _own_mail(case: _Case) -> str | None:
 
 
 def _own_bounce(case: _Case) -> str | None:
-    if case.bounce is None:
+    """Only a bounce by what it is, not by its empty return path: an absence note to our reply has that as well, and is forwarded."""
+    if case.bounce is None or case.bounce[0] == "null-sender":
         return None
     message = case.message
-    named = own_message_ids(" ".join((*message.in_reply_to, *message.references)))
-    named = named or own_message_ids(message.text)
+    named = [name for name in message.enclosed_ids if is_own_message_id(name)] or own_message_ids(message.text)
+    if not named and case.bounce[0] != "mailer-daemon":  # a postmaster who answers us is a person all the same
+        named = [name for name in (*message.in_reply_to, *message.references) if is_own_message_id(name)]
     return f"{case.bounce[1]} / {named[0]}" if named else None
 
 
@@ -241,19 +246,20 @@ RUNGS: tuple[Rung, ...] = (
     Rung("mailer-daemon", "The mail system writes: mailer-daemon, postmaster and their spellings.", "RFC 3834, 2; RFC 5230, 4.6", _bounce("mailer-daemon"), True),
     Rung("bounce", "A bounce without the marks of one, by subject and text.", "Exchange, Domino, qmail, Exim, Yahoo", _bounce("bounce"), True),
     Rung("null-sender", "The return path is empty.", "RFC 3834, 2; RFC 5321, 4.5.5", _bounce("null-sender")),
+    Rung("marketplace", "A customer behind a marketplace's relay: an own clock, no automatic reply.", "config/senders.yaml, reply: own-clock", _known(Answer.OWN_CLOCK)),
+    Rung("known-sender", "A carrier, marketplace, payment service or platform notifies.", "config/senders.yaml, reply: never", _known(Answer.NEVER)),
     Rung("auto-submitted", "Auto-Submitted says anything but no.", "RFC 3834, 2 and 5", _mark(marks.auto_submitted)),
     Rung("auto-response-suppress", "X-Auto-Response-Suppress holds All, AutoReply or OOF.", "MS-OXCMAIL, 2.2.3.2.14", _mark(marks.auto_response_suppress)),
     Rung("autoreply-header", "X-Autoreply and its family.", "Answering machines older than RFC 3834", _mark(marks.autoreply_header)),
     Rung("loop-header", "X-Loop and its family.", "Programs that know their own mail by it", _mark(marks.loop_header)),
     Rung("precedence", "Precedence is bulk, list, junk or auto_reply.", "RFC 3834, 2; RFC 2076, 3.9", _mark(marks.precedence)),
     Rung("list", "Any List- field, or that of a list server.", "RFC 2369, RFC 2919, RFC 8058; RFC 5230, 4.6", _mark(marks.mailing_list)),
+    Rung("list-envelope", "Bounces of it go to a list server or a mass mailer.", "RFC 3834, 2; RFC 5230, 4.6; VERP", _mark(marks.list_envelope)),
     Rung("feedback-id", "Feedback-ID, or a header of a bulk mail service.", "RFC 9477 and the headers of such services", _mark(marks.bulk_header)),
-    Rung("marketplace", "A customer behind a marketplace's relay: an own clock, no automatic reply.", "config/senders.yaml, reply: own-clock", _known(Answer.OWN_CLOCK)),
-    Rung("known-sender", "A carrier, marketplace, payment service or platform notifies.", "config/senders.yaml, reply: never", _known(Answer.NEVER)),
     Rung("no-reply", "Nobody reads the sender's address.", "config/senders.yaml, no_reply", _no_reply),
     Rung("role-sender", "A program's or a list server's address.", "RFC 3834, 2; RFC 5230, 4.6; config/senders.yaml, roles", _role_sender),
-    Rung("out-of-office", "An absence note or automatic answer, by subject and text.", "Answering machines without headers", _mark(machine_text.absence)),
-    Rung("automatic", "The text says that a program wrote it.", "Notifications without headers", _mark(machine_text.automatic)),
+    Rung("out-of-office", "An absence note or automatic answer, by subject and text.", "Answering machines without headers", _mark(absence)),
+    Rung("automatic", "A notification or newsletter, by its own words.", "Notifications without headers", _mark(notice)),
     Rung("spam", "The mail filter in front of the mailbox calls it spam.", "Headers of SpamAssassin, Rspamd, Exchange and others", _mark(marks.spam), True),
     Rung("dmarc", "DMARC failed, says a trusted server.", "RFC 8601, 5; RFC 7489; config/triage.yaml, authserv_ids", _dmarc, True),
     Rung("no-address", "There is no usable address to answer.", "RFC 5322, 3.4.1; RFC 5321, 4.5.3.1; RFC 6531, 3.3", _no_address, True),

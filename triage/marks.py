@@ -11,13 +11,25 @@ from collections.abc import Callable, Iterator, Sequence
 from triage.message import Message
 
 _MAILER_DAEMON = re.compile(
-    r"mailer[-_. ]?daemon(?:[-_.+].*)?|mail[-_.]?daemon|mail[-_.]?delivery[-_.]?(?:system|subsystem|service)?|(?:.+[-_.])?mdaemon|postmaster"
-    r"|mail(?:er)?[-_.]?system|microsoftexchange[0-9a-f]{20,}|maildelivery|mailadmin|mta[-_.]?admin",
+    r"(?:.*[-_.])?mailer[-_. ]?(?:daemon|deamon)(?:[-_.+].*)?|mail[-_.]?daemon|mdaemon|post[-_.]?master(?:[-_.+].*)?|mta|mailsystem"
+    r"|mail[-_.]?delivery(?:[-_.]?(?:system|subsystem|service))?|mail[-_.]?system|microsoftexchange[0-9a-f]{20,}(?:\+.*)?|mta[-_.]?admin"
+    r"|e?mail[-_.]?administrator|bounced?[-_.]?(?:notification|message)s?|undeliverable|delivery[-_.]?(?:status|failure|report)s?",
     re.IGNORECASE,
 )
 _DAEMON_NAME = re.compile(
-    r"(?:internet )?mail delivery (?:system|subsystem|service|software)|mailer[- ]?daemon|mail (?:delivery )?administrator|mail deliver?y"
-    r"|system administrator|microsoft (?:outlook|exchange)|postmaster|delivery (?:status )?notification|mail router",
+    r"(?:internet )?(?:e-?)?mail delivery(?: (?:sub)?system| service| software| agent| notification| failure)?\b.*|.*\bmailer[- ]?daemon\b.*"
+    r"|(?:e-?)?mail (?:delivery )?administrator|system administrator|systemadministrator|microsoft exchange(?: server)?|postmaster(?: at .*)?"
+    r"|(?:mail )?delivery (?:status |failure )?(?:notification|system|report)s?|mail (?:router|system|transfer agent)|courier mail server at .*"
+    r"|interscan (?:mss |e-?mail )?notification.*|administrateur système|administrador del sistema|amministratore di sistema|systembeheerder",
+    re.IGNORECASE,
+)
+_LIST_ENVELOPE = re.compile(
+    r"(?:^|<|\s)\"?(?:owner-[^\s@]+|[^\s@]+-owner|[^\s@]+-(?:bounces?|request|errors|admin|return)(?:[+-][^\s@]*)?|listserv|majordomo)\"?@",
+    re.IGNORECASE,
+)
+_BOUNCE_ENVELOPE = re.compile(
+    r"(?:^|<|\s)\"?(?:bounces?(?:[-+_.=][^\s@]*)?|b-[^\s@]*=[^\s@]*|bnc[^\s@]*|msprvs1=[^\s@]*|returns?(?:[-+_.=][^\s@]*)|[^\s@]+-bounces?"
+    r"|errors?(?:[-+_.=][^\s@]*)?)\"?@|@(?:bounces?|returns?|rp|mailer|newsletter)\.",
     re.IGNORECASE,
 )
 _BULK = re.compile(r"(?:bulk|list|junk|auto[-_]?reply)\b", re.IGNORECASE)
@@ -68,6 +80,16 @@ _LIST_HEADERS = (
     "x-ml-name",
     "x-mlname",
     "x-google-group-id",
+    "x-original-list-id",
+    "x-ecartis-version",
+    "x-listar-version",
+    "x-sympa-to",
+    "x-egroups-return",
+    "x-mlserver",
+    "x-mail-count",
+    "x-topica-id",
+    "newsgroups",
+    "errors-to",
 )
 # Bulk senders and their plants: nobody types into these.
 _BULK_HEADERS = (
@@ -213,8 +235,27 @@ def mailing_list(message: Message) -> str | None:
     found = _field(message, _LIST_HEADERS)
     if found:
         return found
-    name = next((name for name, value in message.headers.starting_with("list-") if value.strip()), None)
-    return _field(message, (name,)) if name else None
+    for prefix in ("list-", "x-list-", "x-mailman-", "x-ml-"):
+        for name, value in message.headers.starting_with(prefix):
+            if value.strip():
+                return _shown(name, value)
+    for value in message.headers.get_all("delivered-to"):
+        if value.lower().startswith("mailing list"):
+            return _shown("delivered-to", value)
+    return None
+
+
+def list_envelope(message: Message) -> str | None:
+    """A list server or a mass mailer took care that bounces come back to itself."""
+    for name in ("return-path", "sender", "resent-sender"):
+        value = message.headers.get(name)
+        if _LIST_ENVELOPE.search(value):
+            return _shown(name, value)
+    value = message.headers.get("return-path")
+    # Help desks send through mass mailers as well, but then they answer somebody.
+    if not message.in_reply_to and not message.references and _BOUNCE_ENVELOPE.search(value):
+        return _shown("return-path", value)
+    return None
 
 
 def bulk_header(message: Message) -> str | None:

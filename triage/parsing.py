@@ -111,6 +111,7 @@ def parse(
         fingerprint=_fingerprint(mail),
         defects=tuple(dict.fromkeys(defects)),
         order_numbers=order_numbers(f"{subject}\n{new_text}", order_patterns),
+        enclosed_ids=_enclosed_ids(mail),
     )
 
 
@@ -330,6 +331,25 @@ _UNREAD = {
     "application/x-pkcs7-mime": "smime",
     "application/pgp-encrypted": "encrypted",
 }
+
+
+_ENCLOSED_HEADERS = 16_384  # bytes that are read of an enclosed mail: its header, in common length
+_MAX_ENCLOSED = 10  # enclosed mails; a bounce has one, a digest has many
+_ENCLOSED_ID = re.compile(rb"^(?:x-)?(?:original-)?message-id:\s*(<[!-;=?-~]{1,250}>)", re.IGNORECASE | re.MULTILINE)
+
+
+def _enclosed_ids(mail: Mail) -> tuple[str, ...]:
+    """Message-IDs in the parts that hold a mail, its header or a report about it (RFC 3462, RFC 3464, 2.2.1)."""
+    enclosed = [
+        part
+        for part in mail.root.leaves()
+        if part.content_type.startswith("message/") or part.content_type in ("text/rfc822-headers", "text/rfc822")
+    ]
+    found: dict[str, None] = {}
+    for part in enclosed[:_MAX_ENCLOSED]:
+        body, _ = decoded(mail.data, part, at_most=_ENCLOSED_HEADERS)
+        found.update((match[1].decode("ascii"), None) for match in _ENCLOSED_ID.finditer(body))
+    return tuple(found)[:_MAX_ENCLOSED]
 
 
 def _attachments(mail: Mail, limits: Limits) -> tuple[tuple[Attachment, ...], list[str]]:

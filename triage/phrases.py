@@ -25,10 +25,12 @@ def flat(text: str, characters: int) -> str:
 
 
 _ANSWER = re.compile(
-    r"\s*(?:re|aw|antw|sv|vs|odp|res|r|rif|ynt|回复|回覆|答复|返信|답장|ответ|отв)\s*(?:\[\d{1,3}\]|\(\d{1,3}\))?\s*[:：]", re.IGNORECASE
+    r"\s*(?:re|aw|antw|sv|vs|odp|res|r|rif|ynt|回复|回覆|答复|返信|답장|ответ|отв)\s*(?:\[\d{1,3}\]|\(\d{1,3}\))?\s*[:：]",
+    re.IGNORECASE,
 )
 _FORWARD = re.compile(
-    r"\s*\[?(?:fwd?|wg|tr|rv|enc|doorst|pd|vb|vl|továbbítás|ilt|i|转发|轉寄|轉發|転送|전달|пересл)\s*[:：]", re.IGNORECASE
+    r"\s*\[?(?:fwd?|wg|tr|rv|enc|doorst|pd|vb|vl|továbbítás|ilt|i|转发|轉寄|轉發|転送|전달|пересл)\s*[:：]",
+    re.IGNORECASE,
 )
 _FORWARDED = any_of(
     r"-{2,} ?(?:original(?:nachricht| message)?|forwarded (?:message|by)|weitergeleitete nachricht|ursprüngliche nachricht)",
@@ -36,7 +38,8 @@ _FORWARDED = any_of(
     r"-{2,} ?(?:mensagem (?:encaminhada|original)|doorgestuurd bericht|oorspronkelijk bericht|wiadomość (?:przekazana|oryginalna))",
     r"-{2,} ?(?:пересылаемое сообщение|исходное сообщение|přeposlaná zpráva|původní zpráva|videresendt|vidarebefordrat)",
     r"\bbegin forwarded message\b|\banfang der weitergeleiteten\b|\bdébut du message (?:transféré|réexpédié)\b",
-    r"\binicio del mensaje reenviado\b|\binizio messaggio inoltrato\b|転送(?:された)?メッセージ|转发的邮件|轉寄的郵件",
+    r"\binicio del mensaje reenviado\b|\binizio messaggio inoltrato\b|転送(?:された)?メッセージ|转发的邮件",
+    r"轉寄的郵件",
 )
 
 

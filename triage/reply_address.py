@@ -27,7 +27,10 @@ _ADDRESS_IN_TEXT = re.compile(r"[^\s@<>,;:\"()\[\]\\|]{1,64}@[^\s@<>,;:\"()\[\]\
 
 
 def is_usable(address: str) -> bool:
-    """Whether *address* is one addr-spec that a mail server can take: no control character, no list, a domain with a dot."""
+    """Whether *address* is one addr-spec that a mail server can take: no control character, no list.
+
+    A domain of one label is taken: it names a host of the own network, and there the mail may come from.
+    """
     local, at, domain = address.rpartition("@")
     if not at or not address.isprintable() or len(local.encode("utf-8", "replace")) > _MAX_LOCAL:
         return False
@@ -40,9 +43,9 @@ def _is_usable_domain(domain: str) -> bool:
     if domain.startswith("[") and domain.endswith("]"):
         return _is_ip_literal(domain[1:-1])
     labels = domain.split(".")
-    if len(labels) < 2 or len(domain.encode("utf-8", "replace")) > _MAX_DOMAIN:
+    if len(domain.encode("utf-8", "replace")) > _MAX_DOMAIN:
         return False
-    if labels[-1].casefold() == "invalid" or labels[-1].isdigit():  # RFC 6761, 6.4; a bare IP address is no domain
+    if labels[-1].casefold() == "invalid" or labels[-1].isdigit():  # RFC 6761, 6.4; an IP address without brackets
         return False
     return all(_LABEL.fullmatch(label) and len(label) <= _MAX_LABEL for label in labels)
 
