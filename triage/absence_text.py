@@ -72,7 +72,8 @@ _ABOUT_ABSENCE = any_of(
 # "I am not here."
 _ABSENT = any_of(
     r"\b(?:i am|i['’]m|i will be|i['’]ll be|i shall be|am|will be|is|currently) (?:currently |now |presently |still )?"
-    r"(?:out of (?:the )?(?:office|town|country)|on (?:\w+ )?(?:leave|vacation|holidays?)|away|travell?ing|not in the office|unavailable|out\b)",
+    r"(?:out of (?:the )?(?:office|town|country)|on (?:\w+ )?(?:leave|vacation|holidays?)|away|travell?ing"
+    r"|not in the office|unavailable|out\b)",
     r"\b(?:out of|away from) (?:the |my )?(?:office|desk|e-?mail)",
     r"\bno longer (?:work|employed|with|in use|monitored|active)",
     r"\b(?:limited|no|intermittent|little) access to (?:my )?e-?mails?\b",

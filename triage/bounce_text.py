@@ -24,10 +24,12 @@ _SUBJECT = any_of(
     r"\breturn(?:ed|ing) (?:your )?(?:e-?mail|mail|message)",
     r"\b(?:failure|bounce|error|rejection|warning) (?:notice|notification|message|mail|report|e-?mail)\b",
     r"^\s*\[?bounced?\b",
-    r"\b(?:mail|message|e-?mail)\b.{0,80}\b(?:fail(?:ed|ure)|error|delayed|blocked|rejected|refused|bounced|quarantined|returned|not sent)",
+    r"\b(?:mail|message|e-?mail)\b.{0,80}\b(?:fail(?:ed|ure)|error|delayed|blocked|rejected|refused|bounced"
+    r"|quarantined|returned|not sent)",
     r"\b(?:could|can) ?not (?:send|deliver|be (?:sent|delivered))\b|\bcould not send\b|\bfailed to (?:deliver|send)",
     r"\b(?:unknown|invalid|bad|no such|nonexistent) (?:user|recipient|address|mailbox|host|domain)\b",
-    r"\b(?:user|recipient|address|mailbox|host|domain) (?:is )?(?:unknown|not found|unavailable|full|disabled|does not exist|rejected)\b",
+    r"\b(?:user|recipient|address|mailbox|host|domain) (?:is )?(?:unknown|not found|unavailable|full"
+    r"|disabled|does not exist|rejected)\b",
     r"\b(?:quota|mailbox) (?:exceeded|is full)\b|\bpermanent (?:fatal |delivery )?(?:error|failure)\b|\bndr\b",
     r"\bmail system\b",
     r"\bthere was an error sending\b|\bnotice: mail\b|\bwarning: (?:message|mail|could not|delayed)",
@@ -69,7 +71,8 @@ _SUBJECT = any_of(
 _SERVER = any_of(
     r"\b(?:final|original)-recipient: ?rfc822|\breporting-mta: ?(?:dns|x-)|\bdiagnostic-code: ?smtp",
     r"\baction: ?failed status: ?\d",
-    r"\bthis is the (?:qmail-send|postfix|mail delivery|exim|mimedefang|sendmail|ezmlm|mail system|mailer|\w{1,20} mail) ?\w{0,20} (?:program|at|system)",
+    r"\bthis is the (?:qmail-send|postfix|mail delivery|exim|mimedefang|sendmail|ezmlm|mail system|mailer"
+    r"|\w{1,20} mail) ?\w{0,20} (?:program|at|system)",
     r"\bthis is (?:the|an) (?:automatically generated )?delivery status notification\b",
     r"\bthis is a (?:permanent|temporary) error\b.{0,40}given up",
     r"\bthis message was created automatically by (?:the )?(?:mail|e-mail|smtp)",
@@ -83,16 +86,20 @@ _SERVER = any_of(
 _MAIL = r"(?:e-?mail|mail|message|nachricht|sendung an|courriel|courrier|mensaje|correo|mensagem|messaggio|bericht|wiadomo\w+|zpráv\w+)"
 _SENTENCE = any_of(
     # "your message could not be delivered", in that order and within one sentence
-    rf"\b{_MAIL}\b[^.!?]{{0,120}}\b(?:(?:could|can|did|was|has|have|were) ?n(?:o|['’])t|unable|failed|undeliver|delayed|reject|bounced|blocked|refused)",
-    r"\b(?:delivery|attempts? to deliver|problem delivering)\b[^.!?]{0,120}\b(?:fail|recipient|delayed|unsuccessful|permanent|address|message)",
+    rf"\b{_MAIL}\b[^.!?]{{0,120}}\b(?:(?:could|can|did|was|has|have|were) ?n(?:o|['’])t|unable|failed"
+    rf"|undeliver|delayed|reject|bounced|blocked|refused)",
+    r"\b(?:delivery|attempts? to deliver|problem delivering)\b[^.!?]{0,120}\b(?:fail|recipient|delayed"
+    r"|unsuccessful|permanent|address|message)",
     r"\b(?:unable|failed|could not|cannot) (?:to )?(?:deliver|send|relay|be delivered|be reached)\b",
-    r"\b(?:user|mailbox|recipient|addressee|e-?mail address)\b[^.!?]{0,60}\b(?:unknown|not found|over quota|exceeded|unavailable|full|not exist|n['’]t exist)",
+    r"\b(?:user|mailbox|recipient|addressee|e-?mail address)\b[^.!?]{0,60}\b(?:unknown|not found|over quota"
+    r"|exceeded|unavailable|full|not exist|n['’]t exist)",
     r"\b(?:no such|unknown|invalid) (?:user|recipient|mailbox|address|domain)\b|\bundeliver\w+",
     r"\breturned (?:mail|message|to sender)",
     r"\b(?:smtp|mail server|remote (?:server|host|mta)|mail exchanger|mail system)\b",
     rf"\b{_MAIL}\b[^.!?]{{0,120}}\b(?:nicht|niet|no|não|non|n['’]a|nie|ikke|inte|nelze|nebyl\w*|nepodařilo)\b",
     rf"\b(?:konnte|could|impossible|imposible|impossibile|nie|nelze|nem|ikke|inte|ei)\b[^.!?]{{0,120}}\b{_MAIL}",
-    r"\b(?:zustellung|ausgeliefert|zugestellt|empfänger|destinataire|destinatario|destinatário|geadresseerde|ontvanger|adresat|adresát|címzett)\b",
+    r"\b(?:zustellung|ausgeliefert|zugestellt|empfänger|destinataire|destinatario|destinatário|geadresseerde"
+    r"|ontvanger|adresat|adresát|címzett)\b",
     r"\bкому|\bполучател|\bадресат|\bсообщени|\bписьм|\bодержувач|\balıcı|\bileti|\bmodtager|\bmottag|\bmottak",
     r"\bvastaanottaja|\bviesti",
     r"メール|宛先|配信|送信|受信者|邮件|郵件|信件|收件人|메일|수신자|메시지",
@@ -100,7 +107,8 @@ _SENTENCE = any_of(
 # What customers of a shop write about. Beside it an address is no sign: people sign with theirs.
 _GOODS = any_of(
     r"\b(?:parcel|package|shipment|order|tracking|courier|paket|päckchen|sendung|bestellung|lieferung|colis|commande|livraison)",
-    r"\b(?:paquete|pedido|envío de|pacco|ordine|spedizione|encomenda|pakket|bestelling|pakke|ordre|paketti|tilaus|csomag|kargo|sipariş)",
+    r"\b(?:paquete|pedido|envío de|pacco|ordine|spedizione|encomenda|pakket|bestelling|pakke|ordre|paketti"
+    r"|tilaus|csomag|kargo|sipariş)",
     r"\b(?:paczk|przesyłk|zamówieni|zásilk|balík|objednávk|rendelés|посылк|заказ|замовлен)|荷物|注文|包裹|订单",
     r"訂單|소포|주문|택배",
 )

@@ -10,25 +10,36 @@ from collections.abc import Callable, Iterator, Sequence
 
 from triage.message import Message
 
+_MAX_ADDRESS_FIELD = 400  # characters; expressions over an address meet no more
+_MAX_RESULTS = 4_000  # characters of one Authentication-Results
 _MAILER_DAEMON = re.compile(
-    r"(?:.*[-_.])?mailer[-_. ]?(?:daemon|deamon)(?:[-_.+].*)?|mail[-_.]?daemon|mdaemon|post[-_.]?master(?:[-_.+].*)?|mta|mailsystem"
-    r"|mail[-_.]?delivery(?:[-_.]?(?:system|subsystem|service))?|mail[-_.]?system|microsoftexchange[0-9a-f]{20,}(?:\+.*)?|mta[-_.]?admin"
-    r"|e?mail[-_.]?administrator|bounced?[-_.]?(?:notification|message)s?|undeliverable|delivery[-_.]?(?:status|failure|report)s?",
+    r"(?:.*[-_.])?mailer[-_. ]?(?:daemon|deamon)(?:[-_.+].*)?|mail[-_.]?daemon|mdaemon"
+    r"|post[-_.]?master(?:[-_.+].*)?|mta|mailsystem"
+    r"|mail[-_.]?delivery(?:[-_.]?(?:system|subsystem|service))?|mail[-_.]?system"
+    r"|microsoftexchange[0-9a-f]{20,}(?:\+.*)?|mta[-_.]?admin"
+    r"|e?mail[-_.]?administrator|bounced?[-_.]?(?:notification|message)s?|undeliverable"
+    r"|delivery[-_.]?(?:status|failure|report)s?",
     re.IGNORECASE,
 )
 _DAEMON_NAME = re.compile(
-    r"(?:internet )?(?:e-?)?mail delivery(?: (?:sub)?system| service| software| agent| notification| failure)?\b.*|.*\bmailer[- ]?daemon\b.*"
-    r"|(?:e-?)?mail (?:delivery )?administrator|system administrator|systemadministrator|microsoft exchange(?: server)?|postmaster(?: at .*)?"
-    r"|(?:mail )?delivery (?:status |failure )?(?:notification|system|report)s?|mail (?:router|system|transfer agent)|courier mail server at .*"
-    r"|interscan (?:mss |e-?mail )?notification.*|administrateur système|administrador del sistema|amministratore di sistema|systembeheerder",
+    r"(?:internet )?(?:e-?)?mail delivery(?: (?:sub)?system| service| software| agent| notification"
+    r"| failure)?\b.*|.*\bmailer[- ]?daemon\b.*"
+    r"|(?:e-?)?mail (?:delivery )?administrator|system administrator|systemadministrator"
+    r"|microsoft exchange(?: server)?|postmaster(?: at .*)?"
+    r"|(?:mail )?delivery (?:status |failure )?(?:notification|system|report)s?|mail (?:router|system"
+    r"|transfer agent)|courier mail server at .*"
+    r"|interscan (?:mss |e-?mail )?notification.*|administrateur système|administrador del sistema"
+    r"|amministratore di sistema|systembeheerder",
     re.IGNORECASE,
 )
 _LIST_ENVELOPE = re.compile(
-    r"(?:^|<|\s)\"?(?:owner-[^\s@]+|[^\s@]+-owner|[^\s@]+-(?:bounces?|request|errors|admin|return)(?:[+-][^\s@]*)?|listserv|majordomo)\"?@",
+    r"(?:^|<|\s)\"?(?:owner-[^\s@]+|[^\s@]+-owner|[^\s@]+-(?:bounces?|request|errors|admin"
+    r"|return)(?:[+-][^\s@]*)?|listserv|majordomo)\"?@",
     re.IGNORECASE,
 )
 _BOUNCE_ENVELOPE = re.compile(
-    r"(?:^|<|\s)\"?(?:bounces?(?:[-+_.=][^\s@]*)?|b-[^\s@]*=[^\s@]*|bnc[^\s@]*|msprvs1=[^\s@]*|returns?(?:[-+_.=][^\s@]*)|[^\s@]+-bounces?"
+    r"(?:^|<|\s)\"?(?:bounces?(?:[-+_.=][^\s@]*)?|b-[^\s@]*=[^\s@]*|bnc[^\s@]*|msprvs1=[^\s@]*"
+    r"|returns?(?:[-+_.=][^\s@]*)|[^\s@]+-bounces?"
     r"|errors?(?:[-+_.=][^\s@]*)?)\"?@|@(?:bounces?|returns?|rp|mailer|newsletter)\.",
     re.IGNORECASE,
 )
@@ -117,6 +128,11 @@ _BULK_HEADERS = (
 )
 
 
+def _address(message: Message, name: str) -> str:
+    """A field that holds an address, as far as an address goes (RFC 5321, 4.5.3.1)."""
+    return message.headers.get(name)[:_MAX_ADDRESS_FIELD]
+
+
 def _field(message: Message, names: Sequence[str]) -> str | None:
     """The first of *names* that is there with a value, as found."""
     for name in names:
@@ -134,7 +150,7 @@ def null_sender(message: Message) -> str | None:
     """The empty return path: nothing that answers by itself may be answered by itself."""
     if "return-path" not in message.headers:
         return None
-    value = message.headers.get("return-path").strip()
+    value = _address(message, "return-path").strip()
     if value.replace(" ", "") in ("<>", ""):
         return f"Return-Path: {value or '(empty)'}"
     return _shown("return-path", value) if _MAILER_DAEMON.fullmatch(value.strip("<>").partition("@")[0]) else None
@@ -179,7 +195,7 @@ def mailer_daemon(message: Message) -> str | None:
     """The mail system writes."""
     sender = message.from_address
     if sender is None:
-        value = message.headers.get("from")
+        value = _address(message, "from")
         return f"From: {value}" if _DAEMON_NAME.search(value) or _MAILER_DAEMON.search(value) else None
     if _MAILER_DAEMON.fullmatch(sender.local_part) or _DAEMON_NAME.fullmatch(sender.name.strip()):
         return f"From: {sender.name} <{sender.address}>".replace(":  ", ": ")
@@ -248,10 +264,10 @@ def mailing_list(message: Message) -> str | None:
 def list_envelope(message: Message) -> str | None:
     """A list server or a mass mailer took care that bounces come back to itself."""
     for name in ("return-path", "sender", "resent-sender"):
-        value = message.headers.get(name)
+        value = _address(message, name)
         if _LIST_ENVELOPE.search(value):
             return _shown(name, value)
-    value = message.headers.get("return-path")
+    value = _address(message, "return-path")
     # Help desks send through mass mailers as well, but then they answer somebody.
     if not message.in_reply_to and not message.references and _BOUNCE_ENVELOPE.search(value):
         return _shown("return-path", value)
@@ -317,10 +333,19 @@ def dmarc_failure(message: Message, authserv_ids: Sequence[str]) -> str | None:
     came in and may be the sender's own work. Of several results the first counts.
     """
     for value in _trusted_results(message, {name.casefold() for name in authserv_ids}):
-        result = _DMARC.search(re.sub(r"\([^()]*\)", " ", value))
+        result = _DMARC.search(re.sub(r"\([^()]*\)", " ", value[:_MAX_RESULTS]))
         if result is not None:
             return _shown("authentication-results", value) if result[1].lower() == "fail" else None
     return None
+
+
+def dmarc_passed(message: Message, authserv_ids: Sequence[str]) -> bool:
+    """DMARC passed, says a server that is trusted: the author's domain is what From says (see `dmarc_failure`)."""
+    for value in _trusted_results(message, {name.casefold() for name in authserv_ids}):
+        result = _DMARC.search(re.sub(r"\([^()]*\)", " ", value[:_MAX_RESULTS]))
+        if result is not None:
+            return result[1].lower() == "pass"
+    return False
 
 
 def _trusted_results(message: Message, trusted: set[str]) -> Iterator[str]:

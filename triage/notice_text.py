@@ -7,26 +7,27 @@ count one each: a person may have any of them, hardly three.
 
 from __future__ import annotations
 
-import re
-
 from triage.message import Message
 from triage.phrases import any_of, flat, is_answer, is_passed_on
 
-_READ = 20_000  # characters; such statements stand at the end as well
+_READ = 6_000  # characters of the own words; what follows is read as the footer
 _BEGINNING = 400
 _FOOTER = 3_000
 _SIGNS = 3
 
 _STATEMENT = any_of(
     r"\b(?:this|the following) (?:is|was) (?:an? )?(?:automat(?:ic|ed|ically)|auto-?(?:generated|reply|response|mated))",
-    r"\bthis (?:e-?mail|message|mail|notification) (?:is|was|has been) (?:sent |generated |created |produced )?(?:automatically|auto-?generated)\b",
-    r"\bthis (?:e-?mail|message|mail|notification) (?:is|was|has been) (?:sent|generated|created) (?:from|by) an? (?:automated|unmonitored|notification)",
+    r"\bthis (?:e-?mail|message|mail|notification) (?:is|was|has been) (?:sent |generated |created "
+    r"|produced )?(?:automatically|auto-?generated)\b",
+    r"\bthis (?:e-?mail|message|mail|notification) (?:is|was|has been) (?:sent|generated|created) (?:from"
+    r"|by) an? (?:automated|unmonitored|notification)",
     r"\bautomatically generated (?:e-?mail|message|mail|notification|by)\b",
     r"\b(?:please )?(?:do not|don['’]t) (?:reply|respond|answer) (?:directly )?(?:to|by|using) (?:this|e-?mail)",
     r"\breplies to this (?:e-?mail|message|address|mailbox) (?:are|will|cannot|is)",
     r"\b(?:mailbox|e-?mail address|inbox|address) is (?:not |un)(?:monitored|attended|read|checked)\b",
     r"\bunmonitored (?:mailbox|address|inbox)",
-    r"\b(?:diese|dies ist eine)\w* (?:.{0,20} )?(?:automatisch (?:erstellt|generiert|versandt|versendet|erzeugt|verschickt|gener\w+|erst\w+|erz\w+))",
+    r"\b(?:diese|dies ist eine)\w* (?:.{0,20} )?(?:automatisch (?:erstellt|generiert|versandt|versendet"
+    r"|erzeugt|verschickt|gener\w+|erst\w+|erz\w+))",
     r"\bautomatisch (?:generierte|erstellte|erzeugte|versandte|versendete)\w* (?:e-?mail|nachricht|mail)",
     r"\bbitte (?:antworten sie )?nicht (?:direkt )?(?:auf diese (?:e-?mail|nachricht|mail) )?(?:zu )?antworten\b",
     r"\bantworten sie (?:bitte )?nicht auf diese",
@@ -56,12 +57,17 @@ _STATEMENT = any_of(
     r"请勿(?:直接)?(?:回复|答复)|請勿(?:直接)?(?:回覆|回復)|발신 ?전용|자동(?:으로)? ?(?:발송|전송|생성)",
 )
 _NEWSLETTER = any_of(
-    r"\b(?:to )?unsubscribe(?: from)? ?(?:,|:|here|click|at|please|visit|link|this|these|our|follow|by|reply|send|<|\[|\(|https?:|\|)",
+    r"\b(?:to )?unsubscribe(?: from)? ?(?:,|:|here|click|at|please|visit|link|this|these|our|follow|by|reply"
+    r"|send|<|\[|\(|https?:|\|)",
     r"\bclick (?:here|below|the link|on the link)? ?(?:\S{1,80} )?to (?:unsubscribe|opt[ -]?out|be removed|stop receiving)",
-    r"\b(?:opt[ -]out|be removed from|remove (?:yourself|me) from) (?:of |our |this |the |future )*(?:mailing|e-?mail|list|click)",
-    r"\b(?:manage|update|change|edit) (?:your )?(?:e-?mail |subscription |notification |communication |mailing )?(?:preferences|subscription|settings)\b",
-    r"\byou (?:are|were|have been|['’]re) (?:receiving|sent|getting|subscribed) (?:.{0,30} )?(?:this|because|to|our|as)\b.{0,40}(?:e-?mail|message|newsletter|because|subscri|list)",
-    r"\b(?:view|read|see|open) (?:this|it|the) ?(?:e-?mail|message|newsletter|mail)? ?(?:online|in (?:your|a|the) (?:web ?)?browser|on the web)",
+    r"\b(?:opt[ -]out|be removed from|remove (?:yourself|me) from) (?:of |our |this |the "
+    r"|future )*(?:mailing|e-?mail|list|click)",
+    r"\b(?:manage|update|change|edit) (?:your )?(?:e-?mail |subscription |notification |communication "
+    r"|mailing )?(?:preferences|subscription|settings)\b",
+    r"\byou (?:are|were|have been|['’]re) (?:receiving|sent|getting|subscribed) (?:.{0,30} )?(?:this|because"
+    r"|to|our|as)\b.{0,40}(?:e-?mail|message|newsletter|because|subscri|list)",
+    r"\b(?:view|read|see|open) (?:this|it|the) ?(?:e-?mail|message|newsletter|mail)? ?(?:online|in (?:your|a"
+    r"|the) (?:web ?)?browser|on the web)",
     r"\b(?:having trouble|can['’]t see|cannot (?:see|view)|problems? (?:viewing|reading)) (?:.{0,20} )?(?:this|e-?mail|images)",
     r"\bnewsletter (?:abbestellen|abmelden|austragen)",
     r"\b(?:abmelden|abbestellen|austragen)\b.{0,60}(?:klick|link|hier|http)|\bonline[- ]?(?:version|ansicht) ",
@@ -83,13 +89,17 @@ _SCRIPT_MAILER = any_of(
     r"interspire|lyris|acymailing",
 )
 _FUNCTION = any_of(
-    r"^(?:bookings?|orders?|billing|invoices?|invoicing|receipts?|payments?|accounts?|confirmations?|reservations?|registrations?|tickets?)$",
-    r"^(?:newsletters?|news|marketing|promo(?:tions)?|offers?|deals|updates?|alerts?|notifications?|notify|system|automat\w*|robot|bot|mailer)$",
-    r"^(?:bestellung(?:en)?|rechnung(?:en)?|buchung(?:en)?|versand|shop|store|webshop|web|website|webmaster|server|admin(?:istrator)?|monitor\w*)$",
+    r"^(?:bookings?|orders?|billing|invoices?|invoicing|receipts?|payments?|accounts?|confirmations?"
+    r"|reservations?|registrations?|tickets?)$",
+    r"^(?:newsletters?|news|marketing|promo(?:tions)?|offers?|deals|updates?|alerts?|notifications?|notify"
+    r"|system|automat\w*|robot|bot|mailer)$",
+    r"^(?:bestellung(?:en)?|rechnung(?:en)?|buchung(?:en)?|versand|shop|store|webshop|web|website|webmaster"
+    r"|server|admin(?:istrator)?|monitor\w*)$",
     r"^(?:feedbackloop|fbl|feedback|abusedesk|abuse|scomp|staff|welcome|hello|team|service|customerservice|customer[._-]?care)$",
 )
 _THANKS = any_of(
-    r"\bthank(?:s| you) for (?:your )?(?:booking|order|ordering|purchase|purchasing|payment|registering|registration|signing|joining|subscribing|shopping|reservation)",
+    r"\bthank(?:s| you) for (?:your )?(?:booking|order|ordering|purchase|purchasing|payment|registering"
+    r"|registration|signing|joining|subscribing|shopping|reservation)",
     r"\b(?:vielen )?dank für ihre (?:bestellung|buchung|zahlung|registrierung|anmeldung)",
     r"\bmerci pour votre (?:commande|réservation|inscription|achat)",
     r"\bgracias por (?:su|tu) (?:compra|pedido|reserva|registro)",
@@ -97,10 +107,12 @@ _THANKS = any_of(
     r"\bobrigado p(?:or|ela) (?:sua )?(?:compra|encomenda|reserva)",
     r"\bbedankt voor (?:je|uw) (?:bestelling|aankoop|boeking)|ご注文(?:いただき)?ありがとう",
     r"感谢您的(?:订单|订购|购买)",
-    r"\byour (?:order|payment|account|subscription|booking|password|registration|shipment|invoice) (?:#?\S{0,20} )?(?:has been|was|is now|have been)",
+    r"\byour (?:order|payment|account|subscription|booking|password|registration|shipment"
+    r"|invoice) (?:#?\S{0,20} )?(?:has been|was|is now|have been)",
 )
 _CONFIRMS = any_of(
-    r"\b(?:order|booking|payment|purchase|reservation|registration|shipping|dispatch|delivery) (?:confirmation|receipt|details|notification)\b",
+    r"\b(?:order|booking|payment|purchase|reservation|registration|shipping|dispatch"
+    r"|delivery) (?:confirmation|receipt|details|notification)\b",
     r"\bconfirmation (?:of|for|no|number)\b",
     r"\b(?:your|e-?)(?: )?(?:receipt|invoice|statement|e-?ticket|itinerary)\b|\bwelcome to\b|\bnewsletter\b",
     r"\b(?:password|account) (?:reset|recovery|activation|verification|confirm)",

@@ -33,10 +33,11 @@ _FORWARD = re.compile(
     re.IGNORECASE,
 )
 _FORWARDED = any_of(
-    r"-{2,} ?(?:original(?:nachricht| message)?|forwarded (?:message|by)|weitergeleitete nachricht|ursprüngliche nachricht)",
-    r"-{2,} ?(?:message (?:transféré|d'origine)|mensaje (?:reenviado|original)|messaggio (?:inoltrato|originale))",
-    r"-{2,} ?(?:mensagem (?:encaminhada|original)|doorgestuurd bericht|oorspronkelijk bericht|wiadomość (?:przekazana|oryginalna))",
-    r"-{2,} ?(?:пересылаемое сообщение|исходное сообщение|přeposlaná zpráva|původní zpráva|videresendt|vidarebefordrat)",
+    r"-- ?(?:original(?:nachricht| message)?|forwarded (?:message|by)|weitergeleitete nachricht|ursprüngliche nachricht)",
+    r"-- ?(?:message (?:transféré|d'origine)|mensaje (?:reenviado|original)|messaggio (?:inoltrato|originale))",
+    r"-- ?(?:mensagem (?:encaminhada|original)|doorgestuurd bericht|oorspronkelijk bericht"
+    r"|wiadomość (?:przekazana|oryginalna))",
+    r"-- ?(?:пересылаемое сообщение|исходное сообщение|přeposlaná zpráva|původní zpráva|videresendt|vidarebefordrat)",
     r"\bbegin forwarded message\b|\banfang der weitergeleiteten\b|\bdébut du message (?:transféré|réexpédié)\b",
     r"\binicio del mensaje reenviado\b|\binizio messaggio inoltrato\b|転送(?:された)?メッセージ|转发的邮件",
     r"轉寄的郵件",
