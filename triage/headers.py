@@ -19,6 +19,8 @@ MAX_ADDRESSES = 100  # of one field; a shop's customer writes to a handful, and 
 MAX_ADDRESS = 320  # characters: 64 + "@" + 255 (RFC 5321, 4.5.3.1)
 MAX_NAME = 200  # characters of a display name; more is an attack or a whole message
 MAX_PARAMETERS = 32  # of one Content-Type; real mail has at most five
+MAX_MALFORMED_LINES = 50  # skipped in one header; more, and it is no header
+_LOOKED_AHEAD = 50  # lines; how far a header may go on behind a line that is none
 MAX_DATE = 128  # characters; "Wed, 17 Dec 2025 10:11:12 +0100 (Central European Standard Time)" has 64
 
 # The payload may hold a raw "?" (some clients forget to encode it), but only a few: the bound keeps this linear.
@@ -43,12 +45,14 @@ def split_fields(block: bytes, *, max_fields: int, max_value: int) -> tuple[list
     fields: list[tuple[str, bytes]] = []
     defects: list[str] = []
     lines = block.split(b"\n")
-    number = 0
+    number = skipped = 0
     while number < len(lines):
         line = lines[number]
         found = _FIELD.match(line)
         if found is None:
-            if any(_KNOWN_FIELD.match(later) for later in lines[number + 1 : number + 50]):
+            skipped += 1
+            following = lines[number + 1 : number + _LOOKED_AHEAD]
+            if skipped <= MAX_MALFORMED_LINES and any(map(_KNOWN_FIELD.match, following)):
                 defects.append("malformed-header-line")
                 number += 1
                 continue
@@ -246,7 +250,7 @@ def _mailboxes(text: str) -> Iterator[tuple[str, str, str]]:
             end = text.find(">", position)
             end = length if end < 0 else end
             if spec is None or "@" not in spec:
-                spec = text[position + 1 : end].lstrip("<")
+                spec = _without_comments(text[position + 1 : end].lstrip("<"))
             position = end + 1
             continue
         if character in ",;":
@@ -288,6 +292,19 @@ def _comment(text: str, start: int) -> tuple[int, str]:
                 break
         position += 1
     return position + 1, text[start + 1 : position]
+
+
+def _without_comments(spec: str) -> str:
+    """<pete(his account)@example.org> is legal (RFC 5322, A.5)."""
+    out: list[str] = []
+    position = 0
+    while position < len(spec):
+        if spec[position] == "(":
+            position, _ = _comment(spec, position)
+            continue
+        out.append(spec[position])
+        position += 1
+    return "".join(out)
 
 
 _NOT_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f<>,;\u0080-\u00a0\u2028\u2029]")

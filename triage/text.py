@@ -39,6 +39,7 @@ from triage.quotation_phrases import (
 )
 
 MAX_LINES = 5_000  # looked at; a mail of 100,000 characters has 2,000
+MAX_LINE = 1_000  # characters compared; what announces a quotation is shorter (RFC 5322, 2.1.1: 998)
 MAX_ATTRIBUTION_LINES = 4  # a name with a long address, wrapped at 72 columns
 MAX_ATTRIBUTION = 400  # characters
 MAX_FORWARDS = 3  # forwards within forwards that are opened to find words
@@ -160,7 +161,7 @@ def _new_words(text: str, forwards: int) -> str:
 def _line(text: str) -> _Line:
     signed = text.startswith(SIGNATURE)
     text = text.removeprefix(SIGNATURE)
-    low = _ODD_SPACES.sub(" ", text).strip().lower()
+    low = _ODD_SPACES.sub(" ", text[:MAX_LINE]).strip().lower()
     if not low.isascii():
         low = unicodedata.normalize("NFC", low).replace("i\u0307", "i")  # what lower() makes of the Turkish İ
     return _Line(text, low, _QUOTE.match(text) is not None, signed)
@@ -439,9 +440,9 @@ def _ends_anywhere(lines: list[_Line], number: int) -> bool:
     line = lines[number]
     if line.text in ("-- ", "--\xa0"):  # RFC 3676, 4.3
         return True
-    marked = _SIGNATURE_MARK.match(line.low) or _is_sent_from(line.low)
-    below = sum(1 for line in lines[number + 1 : number + 60] if not line.blank)
-    return bool(marked) and below <= _SIGNATURE_LINES
+    if not _SIGNATURE_MARK.match(line.low) and not _is_sent_from(line.low):
+        return False
+    return sum(1 for line in lines[number + 1 : number + 60] if not line.blank) <= _SIGNATURE_LINES
 
 
 def _is_sent_from(low: str) -> bool:

@@ -1,0 +1,46 @@
+"""What may be wrong with a mail: every code that `Message.defects` can hold, with what was done about it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+DEFECTS: Final[dict[str, str]] = {
+    "bare-cr": "line ends are a lone CR; read as line ends",
+    "boundary-not-found": "the declared boundary does not occur; another one was taken, or the whole body is text",
+    "broken-base64": "foreign or missing characters; decoded as far as it goes",
+    "broken-quoted-printable": "an equals sign that escapes nothing; left as it stands",
+    "broken-uuencode": "shown as it stands",
+    "control-characters-in-header": "NUL or CR within the header; left out",
+    "doubled-content-header": "two Content- fields of one name; the first one counts",
+    "doubled-header": "two of a field that a mail has once (From, Subject ...); the first one counts",
+    "encrypted": "PGP; the words are not readable here",
+    "header-too-long": "a field or the header is beyond its limit; the rest was left out",
+    "header-without-end": "no empty line before the body; the first line that is no field begins it",
+    "html-too-complex": "more tags than are read; the rest was left out",
+    "leading-empty-lines": "white space or a byte order mark in front of the header; skipped",
+    "lying-charset": "the bytes are not in the declared charset; read as UTF-8 or windows-1252",
+    "malformed-address": "a part of From, Reply-To, To or Cc is no address; left out",
+    "malformed-content-type": "read as plain text",
+    "malformed-date": "the Date field is no date; treated as missing",
+    "malformed-header-line": "a line of the header is no field; skipped",
+    "mbox-from-line": "the separator line of a mailbox file in front; skipped",
+    "message-too-large": "beyond the limit; the rest was left out",
+    "missing-boundary": "a multipart without boundary; the first line that looks like one was taken",
+    "nested-too-deep": "multipart in multipart beyond the limit; what is deeper is shown as text",
+    "no-header": "everything is body",
+    "no-sender": "no usable address in From",
+    "nul-bytes": "NUL in the text; left out",
+    "smime": "S/MIME that is encrypted or signed as a whole; the words are not readable here",
+    "subject-too-long": "cut",
+    "text-too-long": "cut",
+    "tnef": "a winmail.dat of Outlook; what is inside of it is not read",
+    "too-many-attachments": "the rest is not listed",
+    "too-many-headers": "the rest was left out",
+    "too-many-parts": "parts or lines that look like boundaries beyond the limit; the rest was left out",
+    "unclosed-multipart": "no closing boundary; the last part goes to the end",
+    "undeclared-charset": "8-bit characters and no charset; guessed",
+    "undeclared-quoted-printable": "the text is quoted-printable though the header says otherwise; decoded",
+    "undecodable-characters": "a few bytes are not in the declared charset; replaced by U+FFFD",
+    "unknown-charset": "guessed from the bytes",
+    "unknown-transfer-encoding": "taken for 8bit",
+}
