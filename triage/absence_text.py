@@ -8,7 +8,7 @@ says (when back, whom else to ask), under a subject about absence or as the answ
 from __future__ import annotations
 
 from triage.message import Message
-from triage.phrases import any_of, flat, heading, is_answer, is_passed_on
+from triage.phrases import about_goods, any_of, flat, heading, is_answer, is_passed_on
 
 _READ = 4_000  # characters of the own words that are looked at
 _BEGINNING = 600  # where a note says that its author is away
@@ -16,41 +16,49 @@ _SHORT = 1_200  # characters; a note is a few sentences, signature and all
 _LONG = 4_000  # characters; the answer of a company, with opening hours and terms
 
 # What programs put before the subject they answer: Exchange in its languages, Gmail, Notes, Zimbra, GroupWise, help desks.
-_HEADING = heading(
+_PROGRAM = heading(
     (
         r"auto(?:matic|mated|mat)? ?(?:e-?mail )?(?:reply|response|answer|responder|acknowledge?ment)|auto-?resp",
         r"auto(?:matically)? generated (?:reply|response|message|e-?mail)",
-        r"out of (?:the )?office(?: (?:auto(?:matic)? ?)?(?:reply|response|message|notification|notice))?|ooo|oof",
+        r"out of (?:the )?office (?:auto(?:matic)? ?)?(?:reply|response|message|notification|notice|assistant)",
         r"vacation (?:reply|response|message|notice|auto ?reply)|holiday auto ?reply",
-        r"away from (?:the |my )?(?:office|mail|desk|e-?mail)",
-        r"i am (?:away|on vacation|out of (?:the )?office).{0,40}",
         r"automatische (?:antwort|abwesenheits\w+|r[üu]ckmeldung|empfangsbestätigung)|auto(?:matische)? ?antwort",
-        r"abwesenheits(?:notiz|nachricht|meldung|agent|benachrichtigung)|eingangsbest[äa]tigung",
-        r"nicht im (?:b[üu]ro|haus)|urlaubsnotiz",
-        r"r[ée]ponse automatique|absen(?:ce|t|te|t\(e\)) du bureau|accus[ée] de r[ée]ception automatique",
-        r"message d'absence",
-        r"respuesta autom[áa]tica|fuera de (?:la )?oficina|ausente de la oficina|contestaci[óo]n autom[áa]tica",
-        r"auto-?respuesta",
-        r"risposta automatica(?: di assenza)?|fuori (?:sede|ufficio)|assente dall['’]ufficio|risponditore automatico",
-        r"resposta autom[áa]tica|fora do escrit[óo]rio|ausente do escrit[óo]rio",
-        r"aus[êe]ncia (?:tempor[áa]ria|do escrit[óo]rio)",
+        r"abwesenheits(?:notiz|nachricht|meldung|agent|benachrichtigung)|urlaubsnotiz",
+        r"r[ée]ponse automatique(?: d['’]absence)?|accus[ée] de r[ée]ception automatique|message d['’]absence",
+        r"respuesta autom[áa]tica|contestaci[óo]n autom[áa]tica|auto-?respuesta",
+        r"risposta automatica(?: di assenza)?|risponditore automatico",
+        r"resposta autom[áa]tica",
         r"automatisch antwoord|automatische (?:beantwoording|reactie)|afwezigheids(?:bericht|assistent|melding)",
-        r"niet op kantoor",
-        r"automatyczna odpowied[źz]|autoodpowied[źz]|odpowied[źz] automatyczna|poza biurem",
-        r"автоматический ответ|автоответ(?:чик)?|автоматична відповідь|автовідповідь|нет на (?:работе|месте)",
-        r"вне офиса",
-        r"automatick[áa] odpov[ěe][ďd]|mimo kancel[áa][řr]|nep[řr][íi]tomnost v kancel[áa][řr]i",
-        r"automatisk(?:t)? (?:svar|besvarelse|svarmeddelande)|auto-?svar|ikke til stede|fraværs(?:besked|melding)",
-        r"frånvaro(?:meddelande)?",
-        r"automaattinen (?:vastaus|poissaolo\w*)|poissaolo(?:viesti|ilmoitus)|poissa toimistolta",
-        r"automatikus v[áa]lasz|h[áa]zon k[íi]v[üu]l|t[áa]voll[ée]ti [üu]zenet",
-        r"otomatik (?:yan[ıi]t|cevap)|ofis d[ıi][şs][ıi]nda",
-        r"r[ăa]spuns automat|αυτόματη απάντηση|automatski odgovor|samodejni odgovor|automatick[áa] odpove[ďd]",
-        r"(?:.{0,40} )?autom[āa]tisk[āa] atbilde|automatinis atsakymas|automaatvastus",
-        r"(?:.{0,40} )?automatiska atbilde",
-        r"自動(?:応答|返信|回答)(?:メール|メッセージ)?|不在通知|不在(?:の(?:お知らせ|連絡)|メール)|不在です",
-        r"自动(?:答复|回复|回覆)|自動(?:回覆|回复|答复|答覆)|外出(?:回复|答复)|不在办公室|不在辦公室|休假自动回复",
-        r"자동 ?(?:회신|응답|답장)|부재 ?중(?: ?알림| ?메시지)?|الرد التلقائي|رد تلقائي|תשובה אוטומטית|מענה אוטומטי",
+        r"automatyczna odpowied[źz]|autoodpowied[źz]|odpowied[źz] automatyczna",
+        r"автоматический ответ|автоответ(?:чик)?|автоматична відповідь|автовідповідь",
+        r"automatick[áa] odpov[ěe][ďd]|automatick[áa] odpove[ďd]",
+        r"automatisk(?:t)? (?:svar|besvarelse|svarmeddelande)|auto-?svar|fraværs(?:besked|melding)",
+        r"frånvaromeddelande",
+        r"automaattinen (?:vastaus|poissaolo\w*)|poissaolo(?:viesti|ilmoitus)",
+        r"automatikus v[áa]lasz|t[áa]voll[ée]ti [üu]zenet",
+        r"otomatik (?:yan[ıi]t|cevap)",
+        r"r[ăa]spuns automat|αυτόματη απάντηση|automatski odgovor|samodejni odgovor|automatinis atsakymas",
+        r"automaatvastus",
+        r"(?:.{0,40} )?autom[āa]tisk[āa] atbilde|(?:.{0,40} )?automatiska atbilde",
+        r"自動(?:応答|返信|回答)(?:メール|メッセージ)?|不在通知",
+        r"自动(?:答复|回复|回覆)|自動(?:回覆|回复|答复|答覆)|外出(?:回复|答复)",
+        r"자동 ?(?:회신|응답|답장)|부재 ?중 ?(?:알림|메시지)|الرد التلقائي|رد تلقائي|תשובה אוטומטית|מענה אוטומטי",
+    )
+)
+# What a person might write as well.
+_HEADING = heading(
+    (
+        r"out of (?:the )?office|ooo|oof|away from (?:the |my )?(?:office|mail|desk|e-?mail)",
+        r"i am (?:away|on vacation|out of (?:the )?office).{0,40}",
+        r"nicht im (?:b[üu]ro|haus)|abwesend|abwesenheit|absen(?:ce|t|te|t\(e\)) du bureau",
+        r"fuera de (?:la )?oficina|ausente de la oficina",
+        r"fuori (?:sede|ufficio)|assente dall['’]ufficio|fora do escrit[óo]rio|ausente do escrit[óo]rio",
+        r"aus[êe]ncia (?:tempor[áa]ria|do escrit[óo]rio)",
+        r"niet op kantoor|poza biurem|нет на (?:работе|месте)|вне офиса|mimo kancel[áa][řr]",
+        r"nep[řr][íi]tomnost v kancel[áa][řr]i",
+        r"ikke til stede|ikke p[åa] kontoret|frånvaro|inte p[åa] kontoret|poissa toimistolta|h[áa]zon k[íi]v[üu]l",
+        r"ofis d[ıi][şs][ıi]nda",
+        r"不在(?:の(?:お知らせ|連絡)|メール|です)|不在办公室|不在辦公室|부재 ?중",
     )
 )
 # Weaker: a person might head a mail so.
@@ -123,13 +131,16 @@ _NOTE = any_of(
     r"긴급|복귀",
 )
 _SAYS_SO = any_of(
-    r"\bthis is an? (?:auto(?:matic|mated)?[ -]?(?:reply|response|answer|reply message)|out[ -]of[ -]office)",
-    r"\bautomatische (?:antwort|abwesenheits)|\bréponse automatique|\brespuesta automática|\brisposta automatica",
-    r"\bresposta automática",
-    r"\bautomatisch(?:e)? (?:antwoord|bericht)|\bautomatyczna odpowiedź|\bавтоматический ответ",
-    r"\bавтоматична відповідь|\bautomatická odpověď",
-    r"\bautomatisk(?:t)? svar|\bautomaattinen vastaus|\bautomatikus válasz|\botomatik (?:yanıt|cevap)|自動返信",
-    r"自動応答|自动回复|自动答复|自動回覆|자동 ?(?:회신|응답)",
+    r"\bthis is an? (?:auto(?:matic|mated)?[ -]?(?:reply|response|answer)|out[ -]of[ -]office)",
+    r"\bdies ist eine automatische|\b(?:c['’]est|ceci est) une réponse automatique",
+    r"\bésta es una respuesta automática",
+    r"\besta es una respuesta automática|\bquesta è una risposta automatica|\besta é uma resposta automática",
+    r"\bdit is een automatisch|\bto jest automatyczna|\bэто автоматический ответ|\bце автоматична відповідь",
+    r"\btoto je automatická",
+    r"\bdette er (?:et|en) (?:auto|automatisk)|\bdetta är ett auto|\btämä on automaattinen|\bez egy automatikus",
+    r"\bbu otomatik bir",
+    r"自動返信(?:です|にて|して|メールです)|自動応答(?:です|して)",
+    r"(?:这|此|本邮件)(?:是|为|為)?(?:一封)?自[动動]回[复覆]|자동 ?(?:회신|응답)(?:입니다|메일입니다)",
 )
 
 
@@ -138,17 +149,20 @@ def absence(message: Message) -> str | None:
     if is_passed_on(message):
         return None
     words = message.new_text
-    if _HEADING.match(message.subject) is not None and len(words) <= _LONG:
+    read = flat(words, _READ)
+    # Only a program writes "Automatic reply:"; "Out of office" a customer writes as well, of the days when nothing can be delivered.
+    if len(words) <= _LONG and (
+        _PROGRAM.match(message.subject) or (_HEADING.match(message.subject) and not about_goods(read))
+    ):
         return f"Subject: {message.subject}"
     if len(words) > _SHORT:
         return None
-    read = flat(words, _READ)
     declared = _SAYS_SO.search(read)
     if declared is not None:
         return f"text: {declared[0]}"
     absent = _ABSENT.search(read[:_BEGINNING])
     note = _NOTE.search(read)
-    if absent is None or note is None:
+    if absent is None or note is None or about_goods(read):
         return None
     if _ABOUT_ABSENCE.search(message.subject) is not None or is_answer(message):
         return f"text: {absent[0]} / {note[0]}"

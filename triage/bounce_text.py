@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from triage.message import Message
-from triage.phrases import any_of, flat, is_answer, is_passed_on
+from triage.phrases import about_goods, any_of, flat, is_answer, is_passed_on
 
 _READ = 6_000  # characters of the text; the returned mail may follow
 _BEGINNING = 800  # where the server says what happened
@@ -104,14 +104,7 @@ _SENTENCE = any_of(
     r"\bvastaanottaja|\bviesti",
     r"メール|宛先|配信|送信|受信者|邮件|郵件|信件|收件人|메일|수신자|메시지",
 )
-# What customers of a shop write about. Beside it an address is no sign: people sign with theirs.
-_GOODS = any_of(
-    r"\b(?:parcel|package|shipment|order|tracking|courier|paket|päckchen|sendung|bestellung|lieferung|colis|commande|livraison)",
-    r"\b(?:paquete|pedido|envío de|pacco|ordine|spedizione|encomenda|pakket|bestelling|pakke|ordre|paketti"
-    r"|tilaus|csomag|kargo|sipariş)",
-    r"\b(?:paczk|przesyłk|zamówieni|zásilk|balík|objednávk|rendelés|посылк|заказ|замовлен)|荷物|注文|包裹|订单",
-    r"訂單|소포|주문|택배",
-)
+# People sign with an address, so beside a word about goods it is no sign.
 _ADDRESS = re.compile(r"[^\s@<>()\[\]\"':;,]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _SMTP_CODE = re.compile(
     r"(?<![\d.])[45]\d\d[ -]#?[45]\.\d{1,3}\.\d{1,3}|(?<![\d.])#?[45]\.[0-7]\.\d{1,3}(?![\d.])"
@@ -135,7 +128,7 @@ def bounce(message: Message) -> str | None:
     sentence = server or _SENTENCE.search(beginning)
     sign = _SMTP_CODE.search(words)
     evidence = sign[0] if sign else None
-    if evidence is None and not _GOODS.search(f"{message.subject} {beginning}"):
+    if evidence is None and not about_goods(f"{message.subject} {beginning}"):
         evidence = _returned(message) or _another_address(message, words)
     if evidence is None or sentence is None:
         return None

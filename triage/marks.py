@@ -109,14 +109,7 @@ _BULK_HEADERS = (
     "x-campaign",
     "x-campaignid",
     "x-campaign-id",
-    "x-mc-user",
     "x-mailchimp-campaign",
-    "x-csa-complaints",
-    "x-report-abuse-to",
-    "x-cid",
-    "x-mandrill-user",
-    "x-sg-eid",
-    "x-mailgun-sid",
     "x-job",
     "x-rpcampaign",
     "x-newsletter",
@@ -125,6 +118,16 @@ _BULK_HEADERS = (
     "x-cheetahmail",
     "x-bulkmail",
     "x-mass-mailer",
+)
+# Services through which programs send, and help desks in which a person answers.
+_SERVICE_HEADERS = (
+    "x-mc-user",
+    "x-mandrill-user",
+    "x-sg-eid",
+    "x-mailgun-sid",
+    "x-csa-complaints",
+    "x-sib-id",
+    "x-pm-message-id",
 )
 
 
@@ -276,7 +279,8 @@ def list_envelope(message: Message) -> str | None:
 
 def bulk_header(message: Message) -> str | None:
     """Feedback-ID and the other marks of mail sent to many."""
-    return _field(message, _BULK_HEADERS)
+    answers = message.in_reply_to or message.references
+    return _field(message, _BULK_HEADERS) or (None if answers else _field(message, _SERVICE_HEADERS))
 
 
 def spam(message: Message) -> str | None:

@@ -15,72 +15,89 @@ _BEGINNING = 400
 _FOOTER = 3_000
 _SIGNS = 3
 
+# The mail speaks of itself ("this message"); "I only got an automatic message from you" is a customer's complaint.
 _STATEMENT = any_of(
     r"\b(?:this|the following) (?:is|was) (?:an? )?(?:automat(?:ic|ed|ically)|auto-?(?:generated|reply|response|mated))",
-    r"\bthis (?:e-?mail|message|mail|notification) (?:is|was|has been) (?:sent |generated |created "
+    r"\bthis (?:e-?mail|message|mail|notification|notice) (?:is|was|has been) (?:sent |generated |created "
     r"|produced )?(?:automatically|auto-?generated)\b",
     r"\bthis (?:e-?mail|message|mail|notification) (?:is|was|has been) (?:sent|generated|created) (?:from"
     r"|by) an? (?:automated|unmonitored|notification)",
-    r"\bautomatically generated (?:e-?mail|message|mail|notification|by)\b",
+    r"\bthis (?:automatically|auto)[ -]?generated (?:e-?mail|message|mail|notification)\b",
     r"\b(?:please )?(?:do not|don['’]t) (?:reply|respond|answer) (?:directly )?(?:to|by|using) (?:this|e-?mail)",
     r"\breplies to this (?:e-?mail|message|address|mailbox) (?:are|will|cannot|is)",
-    r"\b(?:mailbox|e-?mail address|inbox|address) is (?:not |un)(?:monitored|attended|read|checked)\b",
-    r"\bunmonitored (?:mailbox|address|inbox)",
-    r"\b(?:diese|dies ist eine)\w* (?:.{0,20} )?(?:automatisch (?:erstellt|generiert|versandt|versendet"
-    r"|erzeugt|verschickt|gener\w+|erst\w+|erz\w+))",
-    r"\bautomatisch (?:generierte|erstellte|erzeugte|versandte|versendete)\w* (?:e-?mail|nachricht|mail)",
-    r"\bbitte (?:antworten sie )?nicht (?:direkt )?(?:auf diese (?:e-?mail|nachricht|mail) )?(?:zu )?antworten\b",
-    r"\bantworten sie (?:bitte )?nicht auf diese",
-    r"\b(?:ce |cet )(?:message|e-?mail|courriel|mail) (?:.{0,20} )?(?:généré|envoyé|automatique)\w*(?: automatiquement)?",
-    r"\b(?:merci de )?ne pas (?:y )?répondre à ce",
-    r"\b(?:este )(?:mensaje|correo|e-?mail) (?:.{0,30} )?(?:generado|enviado)? ?automátic",
-    r"\bno (?:responda|conteste|responder) (?:a )?este (?:correo|mensaje|e-?mail)",
-    r"\b(?:questo |la presente )(?:messaggio|e-?mail|mail) (?:.{0,30} )?automatic|\bnon rispondere a quest",
-    r"\bsi prega di non rispondere",
-    r"\b(?:esta |este )(?:mensagem|e-?mail) (?:.{0,20} )?automátic|\bnão responda (?:a )?est[ea]",
-    r"\bautomatisch (?:gegenereerd|verzonden|aangemaakt)",
-    r"\b(?:niet|gelieve niet) (?:te )?(?:antwoorden|reageren|beantwoorden) op (?:deze|dit)|\bniet op deze e-?mail",
-    r"\bwiadomość (?:.{0,40} )?(?:automatycz|wygenerowan)",
-    r"\b(?:prosimy )?(?:nie|o nie) odpowiada(?:j|ć|nie) na (?:tę|ten|niniejsz)",
-    r"\b(?:письмо|сообщение) (?:.{0,40} )?автоматическ|\bне отвечайте на (?:это|данное)",
-    r"\bлист (?:.{0,30} )?автоматичн|\bне відповідайте на",
-    r"\b(?:zpráva|e-?mail) (?:.{0,30} )?automaticky (?:\w+ )?(?:generován|vygenerován|odeslán|vytvořen)",
-    r"\bneodpovídejte na",
-    r"\b(?:e-?mail|besked|melding|meddelande|mail)\w* (?:.{0,30} )?automatisk(?:t)? (?:genere|send|skicka|utskic|gener)",
-    r"\b(?:svar|svara|besvar) (?:ikke|inte|venligst ikke)",
-    r"\btämä (?:on )?(?:viesti )?(?:.{0,20} )?automaattinen|\bälä vastaa tähän",
-    r"\b(?:ez egy )?automatikus(?:an)? (?:üzenet|generált|küldött)|\bne válaszoljon erre",
-    r"\botomatik olarak (?:gönderil|oluşturul)",
-    r"\b(?:bu )?(?:e-?postayı|mesajı|e-?postaya|maile) (?:lütfen )?(?:yanıtlamay|cevap)",
-    r"自動(?:送信|配信|的に(?:送信|生成|配信))|(?:この|本)メール(?:に|へ|は).{0,20}(?:返信|送信専用|配信専用)",
-    r"送信専用|系统自动|系統自動|自动发送",
-    r"请勿(?:直接)?(?:回复|答复)|請勿(?:直接)?(?:回覆|回復)|발신 ?전용|자동(?:으로)? ?(?:발송|전송|생성)",
+    r"\bthis (?:mailbox|e-?mail address|inbox|address) is (?:not |un)(?:monitored|attended|read|checked)\b",
+    r"\bfrom an unmonitored (?:mailbox|address|inbox)",
+    r"\bdiese (?:e-?mail|nachricht|mail) (?:wurde|wird|ist) (?:.{0,20} )?automatisch\b",
+    r"\bdies ist eine (?:.{0,20} )?automatisch",
+    r"\bbitte (?:antworten sie )?nicht (?:direkt )?auf diese (?:e-?mail|nachricht|mail)\b",
+    r"\bantworten sie (?:bitte )?nicht auf diese (?:e-?mail|nachricht|mail)\b",
+    r"\b(?:ceci|ce|cet) (?:message|e-?mail|courriel|mail|est un (?:message|e-?mail)) (?:.{0,30} )?automatique(?:ment)?\b",
+    r"\bne pas (?:y )?répondre à (?:ce|cet) ",
+    r"\beste (?:mensaje|correo|e-?mail)\b.{0,40}\bautomátic|\beste es un (?:mensaje|correo) automático",
+    r"\bno (?:responda|conteste|responder) a este (?:correo|mensaje|e-?mail)",
+    r"\b(?:questo|questa|la presente) (?:è un |è una )?(?:messaggio|e-?mail|mail)\b.{0,30}\bautomatic",
+    r"\bnon rispondere a quest|\bsi prega di non rispondere",
+    r"\best[ea] (?:é uma )?(?:mensagem|e-?mail)\b.{0,30}\bautomátic",
+    r"\bnão responda (?:a )?est[ea] (?:e-?mail|mensagem)",
+    r"\b(?:dit|deze) (?:is een )?(?:bericht|e-?mail|mail)?\b.{0,20}\bautomatisch (?:gegenereerd|verzonden|aangemaakt|verstuurd)",
+    r"\bniet te (?:antwoorden|reageren) op (?:deze|dit)",
+    r"\b(?:ta|niniejsza|to) (?:jest )?wiadomość\b.{0,40}\b(?:automatycz|wygenerowan)",
+    r"\b(?:nie|o nie) odpowiada(?:j|ć|nie) na (?:tę|ten|niniejsz)",
+    r"\b(?:это|данное|настоящее) (?:письмо|сообщение)\b.{0,40}\bавтоматическ|\bне отвечайте на (?:это|данное)",
+    r"\bцей лист\b.{0,30}\bавтоматичн|\bне відповідайте на це",
+    r"\b(?:tato|tento) (?:zpráva|e-?mail)\b.{0,30}\bautomaticky\b|\bneodpovídejte (?:prosím )?na t",
+    r"\b(?:denne|dette|detta|det här) (?:er |är )?(?:en |et |ett )?(?:e-?mail|e-?post|besked|melding"
+    r"|meddelande|mail|mejl)?\w*.{0,30}\bautomatisk",
+    r"\b(?:svar|svara|besvar) (?:ikke|inte|venligst ikke) på (?:denne|dette|detta|det)",
+    r"\bdu kan (?:ikke|inte) (?:be)?svara? (?:på )?(?:denne|dette|detta|det)",
+    r"\btämä (?:on|viesti on) .{0,20}automaattinen|\bälä vastaa tähän|\bez egy automatikus(?:an)?\b",
+    r"\bne válaszoljon erre",
+    r"\bbu (?:e-?posta|mesaj|ileti|mail)\b.{0,30}\botomatik",
+    r"\bbu (?:e-?postayı|mesajı|e-?postaya|maile) (?:lütfen )?(?:yanıtlamay|cevap)",
+    r"(?:この|本)メール(?:は|に|へ).{0,24}(?:自動|送信専用|配信専用|返信(?:でき|いただ|しない|され))",
+    r"このメールアドレスは(?:送信|配信)専用|自動送信(?:され|して|です)",
+    r"(?:本|此|该|這|这)(?:封)?(?:邮件|郵件|信件).{0,12}(?:系统|系統)?自[动動]",
+    r"请勿(?:直接)?(?:回复|答复)(?:本|此)?|請勿(?:直接)?(?:回覆|回復)(?:本|此)?",
+    r"(?:본|이) ?(?:메일|이메일)은.{0,20}(?:발신 ?전용|자동)|발신 ?전용 ?(?:메일|이메일)",
 )
 _NEWSLETTER = any_of(
-    r"\b(?:to )?unsubscribe(?: from)? ?(?:,|:|here|click|at|please|visit|link|this|these|our|follow|by|reply"
-    r"|send|<|\[|\(|https?:|\|)",
-    r"\bclick (?:here|below|the link|on the link)? ?(?:\S{1,80} )?to (?:unsubscribe|opt[ -]?out|be removed|stop receiving)",
-    r"\b(?:opt[ -]out|be removed from|remove (?:yourself|me) from) (?:of |our |this |the "
-    r"|future )*(?:mailing|e-?mail|list|click)",
-    r"\b(?:manage|update|change|edit) (?:your )?(?:e-?mail |subscription |notification |communication "
-    r"|mailing )?(?:preferences|subscription|settings)\b",
-    r"\byou (?:are|were|have been|['’]re) (?:receiving|sent|getting|subscribed) (?:.{0,30} )?(?:this|because"
-    r"|to|our|as)\b.{0,40}(?:e-?mail|message|newsletter|because|subscri|list)",
+    r"\bunsubscribe(?: from)?\b[^.!?]{0,60}(?:\bclick|\bhere\b|\blink\b|\bvisit|\bfollow|https?:|www\.)",
+    r"\bunsubscribe ?(?:[<\[(|]|https?:)|[\[|] ?unsubscribe\b",
+    r"\bunsubscribe ?$",
+    r"\b(?:click|tap|go|follow|visit|reply|link|send)\b[^.!?]{0,60}\bto (?:unsubscribe|opt[ -]?out|be removed|stop receiving)",
+    r"\bto (?:be removed|opt[ -]?out|stop receiving)\b[^.!?]{0,60}(?:\bclick|\bhere\b|\breply\b|\blink\b|\bvisit|https?:)",
+    r"\b(?:manage|update|change|edit) your (?:e-?mail |subscription |notification |communication "
+    r"|mailing )(?:preferences|subscription|settings)\b",
+    r"\byou (?:are|were|have been|['’]re) (?:receiving|sent|getting) this\b[^.!?]{0,60}\bbecause\b",
+    r"\byou are subscribed to\b",
     r"\b(?:view|read|see|open) (?:this|it|the) ?(?:e-?mail|message|newsletter|mail)? ?(?:online|in (?:your|a"
     r"|the) (?:web ?)?browser|on the web)",
-    r"\b(?:having trouble|can['’]t see|cannot (?:see|view)|problems? (?:viewing|reading)) (?:.{0,20} )?(?:this|e-?mail|images)",
     r"\bnewsletter (?:abbestellen|abmelden|austragen)",
-    r"\b(?:abmelden|abbestellen|austragen)\b.{0,60}(?:klick|link|hier|http)|\bonline[- ]?(?:version|ansicht) ",
-    r"\b(?:se )?désinscri\w+|\bdésabonn\w+|\bne plus recevoir|\bversion en ligne\b|\bdarse de baja",
-    r"\bcancelar (?:la |su )?suscripción|\bdejar de recibir",
-    r"\bannulla(?:re)? (?:l['’])?iscrizione",
-    r"\bcancell(?:ati|arsi|azione) dalla? (?:nostra )?(?:newsletter|lista|mailing)|\bdisiscri\w+",
-    r"\bcancelar (?:a |sua )?(?:inscrição|subscrição)",
-    r"\b(?:uitschrijven|afmelden)\b.{0,60}(?:klik|link|hier|http)|\bwypis(?:ać|z) się",
-    r"\brezygnacja z (?:subskrypcji|newslettera)|\bотписаться\b|\bвідписатися\b",
-    r"\bodhlásit (?:se|odběr)|\bframelde?\b.{0,40}|\bafmeld(?:e)? (?:nyhedsbrev|dig)|\bavsluta prenumeration",
-    r"\bavregistrera|\bperuuta tilaus|\bleiratkoz",
-    r"\babonelikten (?:çık|ayrıl)|配信停止|購読解除|メルマガ|退订|退訂|取消订阅|取消訂閱|수신 ?거부",
+    r"\b(?:abmelden|abbestellen|austragen)\b[^.!?]{0,60}(?:\bklick|\blink|\bhier\b|https?:)",
+    r"\b(?:klick\w*|hier|link)\b[^.!?]{0,60}\b(?:abzumelden|abmelden|abbestellen|abzubestellen|auszutragen)",
+    r"\b(?:se |me |vous )?(?:désinscri\w+|désabonn\w+)\b[^.!?]{0,60}(?:\bcliqu|\bici\b|\blien\b|https?:)",
+    r"\bcliqu\w+ ici\b[^.!?]{0,40}(?:désinscri|désabonn)",
+    r"\b(?:darse de baja|cancelar (?:la |su )?suscripción|dejar de recibir)\b[^.!?]{0,60}(?:\bclic|\baquí\b|\benlace|https?:)",
+    r"\bhaga clic aquí\b[^.!?]{0,40}baja",
+    r"\b(?:annullare l['’]iscrizione|cancellarsi|disiscriver\w+)\b[^.!?]{0,60}(?:\bclic|\bqui\b|\blink|https?:)",
+    r"\bcancelar (?:a )?(?:sua )?(?:inscrição|subscrição)\b[^.!?]{0,60}(?:\bcli|\baqui\b|https?:)",
+    r"\b(?:uitschrijven|afmelden)\b[^.!?]{0,60}(?:\bklik|\blink|\bhier\b|https?:)",
+    r"\bwypisać się\b[^.!?]{0,60}(?:\bklik|\blink|https?:)",
+    r"\b(?:отписаться|відписатися)\b[^.!?]{0,60}(?:ссылк|посиланн|нажмите|здесь|https?:)",
+    r"\bodhlásit (?:se|odběr)\b[^.!?]{0,60}(?:\bklik|\bzde\b|https?:)",
+    r"\b(?:framelde?|afmelde?|avregistrera|avsluta prenumeration)\b[^.!?]{0,60}(?:\bklik|\bklick|\bher\b|\bhär\b|https?:)",
+    r"\bleiratkoz\w+[^.!?]{0,60}(?:kattint|https?:)",
+    r"(?:配信停止|購読解除|退会)(?:は|の|を)?.{0,12}(?:こちら|https?:|URL)",
+    r"(?:退订|退訂|取消订阅|取消訂閱).{0,20}(?:点击|點擊|https?:)|수신 ?거부.{0,20}(?:클릭|https?:)",
+)
+_LETTER_BEGINS = (
+    100  # characters; a newsletter comes to its subscription last, a customer who cannot unsubscribe begins with it
+)
+_FEW_WORDS = 600  # characters; in so short a text one who says "I" or "my" is a person
+_FIRST_PERSON = any_of(
+    r"\b(?:i|i['’]m|i['’]ve|my|me|ich|mich|mir|mein\w*|je|j['’]\w*|moi|mon|mes|yo|mi|mis|io|mio|mia|eu|meu"
+    r"|minha|ik|mij|mijn|jeg|jag|min|mig)\b",
+    r"\b(?:minä|mój|moje|mnie|mi|můj|mně|я|мне|меня|мой|мені|мене|én|nekem|ben|benim)\b|私|我|저는|제가",
 )
 _SCRIPT_MAILER = any_of(
     r"microsoft cdo|phpmailer|swift ?mailer|php/\d|^php\b|nodemailer|javamail|jakarta mail|\bdrupal|wordpress",
@@ -131,9 +148,9 @@ def notice(message: Message) -> str | None:
     if is_passed_on(message) or is_answer(message):
         return None
     words = flat(message.new_text, _READ)
-    letter = _NEWSLETTER.search(words) or _NEWSLETTER.search(_footer(message))
+    letter = _newsletter(words) or _newsletter(_footer(message))
     if letter is not None:
-        return f"text: {letter[0]}"
+        return f"text: {letter}"
     signs = [sign for sign in _signs(message, words) if sign is not None]
     statement = _STATEMENT.search(words)
     if statement is not None:
@@ -141,6 +158,13 @@ def notice(message: Message) -> str | None:
         pasted = "?" in words[: statement.start()] and not signs
         return None if pasted else f"text: {statement[0]}"
     return " / ".join(signs) if len(signs) >= _SIGNS else None
+
+
+def _newsletter(words: str) -> str | None:
+    if len(words) < _FEW_WORDS and _FIRST_PERSON.search(words):
+        return None
+    found = _NEWSLETTER.search(words, _LETTER_BEGINS)
+    return found[0] if found else None
 
 
 def _footer(message: Message) -> str:

@@ -44,6 +44,22 @@ _FORWARDED = any_of(
 )
 
 
+# What customers of a shop write about, and no machine's note about mail.
+_GOODS = any_of(
+    r"\b(?:parcel|package|shipment|order|tracking|courier|deliver(?:y|ed|ing)? (?:it|my|the|later|after"
+    r"|before|on|to|date)|refund|invoice)",
+    r"\b(?:paket|päckchen|sendung|bestellung|bestell|lieferung|liefern|zusteller|ware\b|colis|commande|livr(?:er|aison))",
+    r"\b(?:paquete|pedido|entregar?\b|reembolso|pacco|ordine|spedizione|consegnare|encomenda|pakket|bestelling|bezorg|lever)",
+    r"\b(?:pakke|ordre|beställning|paketti|tilaus|csomag|rendelés|kargo|sipariş|paczk|przesyłk|zamówieni|zásilk|balík|objednáv)",
+    r"\b(?:посылк|заказ|замовлен|доставк)|荷物|注文|配達|包裹|订单|訂單|快递|소포|주문|택배|배송",
+)
+
+
+def about_goods(text: str) -> bool:
+    """Whether *text* speaks of an order, a parcel or a delivery: then "absent" and "not delivered" are a customer's words."""
+    return _GOODS.search(text) is not None
+
+
 def is_answer(message: Message) -> bool:
     """Whether *message* answers another mail: by its header or by the prefix of its subject."""
     return bool(message.in_reply_to or message.references or _ANSWER.match(message.subject))
