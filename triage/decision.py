@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from triage.rules import Priority
+from triage.rules import Clock, Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,9 @@ class Decision:
     policy_version: str  # hash of the rules in force
     forward_inline: bool = False
     forward_masked: bool = True
+    clock: Clock = "opening-hours"  # by which the first response is counted
+    tags: tuple[str, ...] = ()  # IMAP keywords for the filed mail
+    because: tuple[str, ...] = ()  # each rule that matched, with what it found
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able form; `from_json` reads it back."""
@@ -59,6 +62,6 @@ class Decision:
         for key in ("opened_at", "due_at"):
             if values.get(key) is not None:
                 values[key] = datetime.fromisoformat(values[key])
-        for key in ("also_to", "steps", "order_numbers"):
-            values[key] = tuple(values[key])
+        for key in ("also_to", "steps", "order_numbers", "tags", "because"):
+            values[key] = tuple(values.get(key, ()))
         return cls(**values)

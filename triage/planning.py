@@ -9,10 +9,10 @@ Not replying never means not forwarding or not filing; only our own mail read ba
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from triage import guard, reply, routing
+from triage import guard, marks, reply, routing
 from triage.decision import Decision
 from triage.due_date import Promise, configured_promise
 from triage.identity import outbound_message_id, ticket_reference
@@ -39,6 +39,7 @@ class Office:
     catalog: Catalog
     senders: guard.Senders
     version: str  # hash of all files it was read from
+    lists: routing.SenderLists = field(default_factory=dict)  # config/lists/*.txt: senders by name of the list
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,9 @@ def plan(message: Message, facts: Facts, office: Office) -> Plan:
     )
     verdict = guard.judge(message, _circumstances(facts, office, mailbox), office.senders)
     name = facts.mailbox or next(iter(office.settings.mailboxes))
-    route = routing.route(message, routing.Circumstances(name, facts.prediction, verdict), office.policy)
+    route = office.policy.route(message, _asked_by_rules(message, facts, verdict, name, office))
     if route.reply == "never" and verdict.allowed:
-        verdict = replace(verdict, reason=guard.RULE, evidence=f"rule {route.rule!r} says reply: never")
+        verdict = replace(verdict, reason=guard.RULE, evidence=f"rule {route.by['reply']!r} says reply: never")
     ticket = facts.history.ticket
     promise = _promise(message, facts, route, office)
     locale = office.catalog.choose(message.language, [mailbox.locale, *mailbox.languages])
@@ -93,6 +94,7 @@ def plan(message: Message, facts: Facts, office: Office) -> Plan:
         due_at=promise.due_at, due_local=_local(promise, route, office.policy), method=promise.method, steps=promise.steps,
         order_numbers=message.order_numbers, truncated=facts.truncated, policy_version=office.version,
         forward_inline=team.forward.original == "inline", forward_masked=team.forward.mask,
+        clock=route.clock, tags=route.tags, because=route.because,
     )  # fmt: skip
     rendered = None
     if template is not None:
@@ -124,16 +126,33 @@ def _circumstances(facts: Facts, office: Office, mailbox: Mailbox) -> guard.Circ
     )
 
 
+def _asked_by_rules(
+    message: Message, facts: Facts, verdict: Verdict, name: str, office: Office
+) -> routing.Circumstances:
+    ticket = facts.history.ticket
+    unanswered = ticket is not None and ticket.first_response_at is None
+    return routing.Circumstances(
+        mailbox=name,
+        prediction=facts.prediction,
+        verdict=verdict,
+        now=facts.now,
+        follow_up=ticket is not None,
+        overdue=unanswered and ticket is not None and ticket.due_at is not None and ticket.due_at < facts.now,
+        authenticated=marks.dmarc_passed(message, office.settings.mailboxes[name].authserv_ids),
+        lists=office.lists,
+    )
+
+
 def _promise(message: Message, facts: Facts, route: Route, office: Office) -> Promise:
     """A follow-up keeps the promise of its ticket: a second mail does not restart the clock."""
-    team, hours = office.policy.teams[route.team], office.policy.hours[route.team]
+    team, hours = office.policy.teams[route.team], office.policy.clock(route.team, route.clock)
     ticket = facts.history.ticket
     opened_at = ticket.opened_at if ticket else _opening(facts)
     promise = configured_promise(
         opened_at,
         team=route.team,
         hours=hours,
-        first_response=team.first_response.of(route.priority),
+        first_response=team.response(route.priority, route.clock),
         language=message.language,
         written_at=facts.now,
     )
@@ -170,7 +189,7 @@ def _local(promise: Promise, route: Route, policy: Policy) -> str | None:
 
 def _values(message: Message, decision: Decision, promise: Promise, facts: Facts, office: Office) -> ReplyValues:
     """What the text may say; nothing of the sender's but a clean name and an order number that our pattern matched."""
-    shop, hours = office.settings.shop, office.policy.hours[decision.team]
+    shop, hours = office.settings.shop, office.policy.clock(decision.team, decision.clock)
     due_at = promise.due_at
     until = due_at or facts.now + timedelta(days=7)
     closed = tuple(

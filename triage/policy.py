@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from triage.calendar_config import CalendarConfig, OpeningTime
+from triage.conditions import Circumstances
+from triage.message import Message
 from triage.opening_hours import OpeningHours
-from triage.rules import PRIORITIES, Priority, Rule, Then
+from triage.routing import FALLBACK, Route, Rules
+from triage.rules import PRIORITIES, Clock, Fallback, Name, Outcome, Priority, Rule, When
 from triage.settings import Language, Line, MailAddress, Model
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+ROUND_THE_CLOCK = {"mon-sun": "24h"}
 
 
 class FirstResponse(Model):
@@ -27,6 +31,15 @@ class FirstResponse(Model):
     def of(self, priority: Priority) -> timedelta:
         span: timedelta = getattr(self, priority)
         return span
+
+
+class RoundTheClock(FirstResponse):
+    """By when a person answers mail whose rule says clock: round-the-clock, in hours of every day and night."""
+
+    urgent: OpeningTime = Field(timedelta(hours=1), description="Angry or dangerous mail.")
+    high: OpeningTime = Field(timedelta(hours=4), description="Complaints and the like.")
+    normal: OpeningTime = Field(timedelta(hours=24), description="Everything else; marketplaces demand 24 hours.")
+    low: OpeningTime = Field(timedelta(hours=24), description="What can wait; marketplaces allow no more.")
 
 
 class Forwarding(Model):
@@ -47,12 +60,22 @@ class Team(Model):
         description="Folder in the support mailbox where the mail is filed; / divides levels on every server."
     )
     calendar: Name = Field(description="Opening hours, by name of a calendar above.")
-    first_response: FirstResponse = Field(default_factory=FirstResponse)
+    first_response: FirstResponse = Field(
+        default_factory=FirstResponse, description="By when a person answers, in opening time, for each priority."
+    )
+    round_the_clock: RoundTheClock = Field(
+        default_factory=RoundTheClock,
+        description="The same for mail whose rule says clock: round-the-clock, in hours of every day and night.",
+    )
     longest_promise: OpeningTime = Field(
         timedelta(hours=80),
         description="Beyond this much opening time no date is stated; ten working days of eight hours.",
     )
-    forward: Forwarding = Field(default_factory=Forwarding)
+    forward: Forwarding = Field(default_factory=Forwarding, description="How the team gets the mail.")
+
+    def response(self, priority: Priority, clock: Clock) -> timedelta:
+        """By when a person answers, in time of *clock*."""
+        return (self.first_response if clock == "opening-hours" else self.round_the_clock).of(priority)
 
     def name_in(self, locale: str, default: str) -> str:
         """The name in *locale* ("es-MX" may use "es"), else in *default*, else any."""
@@ -65,10 +88,10 @@ class Team(Model):
 class Policy(Model):
     """The whole of config/routing.yaml."""
 
-    calendars: dict[Name, CalendarConfig] = Field(min_length=1, description="Opening hours and holidays.")
-    teams: dict[Name, Team] = Field(min_length=1, description="Who gets what.")
-    rules: tuple[Rule, ...] = Field((), description="First match wins.")
-    fallback: Then = Field(description="What happens to mail that no rule matches: the front desk.")
+    calendars: dict[Name, CalendarConfig] = Field(min_length=1, description="Opening hours and holidays, by name.")
+    teams: dict[Name, Team] = Field(min_length=1, description="Who gets what, by name.")
+    rules: tuple[Rule, ...] = Field((), description="In order; the first that matches decides.")
+    fallback: Fallback = Field(description="What happens to mail that no rule sent anywhere.")
 
     @model_validator(mode="after")
     def _names_lead_somewhere(self) -> Self:
@@ -77,16 +100,22 @@ class Policy(Model):
             for name, team in self.teams.items()
             if team.calendar not in self.calendars
         ]
-        decisions = [(f"rules.{i}.then.team", rule.then) for i, rule in enumerate(self.rules)]
-        faults += [
-            f"{key}: no team {then.team!r}; one of {', '.join(sorted(self.teams))}"
-            for key, then in [*decisions, ("fallback.team", self.fallback)]
-            if then.team not in self.teams
-        ]
+        decisions: list[tuple[str, Outcome]] = [(f"rules.{i}.then", rule.then) for i, rule in enumerate(self.rules)]
+        known = ", ".join(sorted(self.teams))
+        for key, outcome in [*decisions, ("fallback", self.fallback)]:
+            team = getattr(outcome, "team", None)
+            if team is not None and team not in self.teams:
+                faults.append(f"{key}.team: no team {team!r}; one of {known}")
+        for i, rule in enumerate(self.rules):
+            for key, when in conditions(rule.when, f"rules.{i}.when"):
+                for condition in ("team_open", "team_closed"):
+                    unknown = [team for team in getattr(when, condition) or () if team not in self.teams]
+                    faults += [f"{key}.{condition}: no team {team!r}; one of {known}" for team in unknown]
         seen: dict[str, int] = {}
         for i, rule in enumerate(self.rules):
-            if seen.setdefault(rule.name, i) != i:
-                faults.append(f"rules.{i}.name: {rule.name!r} is the name of an earlier rule too; names must differ")
+            if rule.name == FALLBACK or seen.setdefault(rule.name, i) != i:
+                taken = "the name of the fallback" if rule.name == FALLBACK else "the name of an earlier rule too"
+                faults.append(f"rules.{i}.name: {rule.name!r} is {taken}; names must differ")
         if faults:
             raise ValueError("\n".join(faults))
         return self
@@ -97,17 +126,76 @@ class Policy(Model):
         clocks = {name: OpeningHours(config) for name, config in self.calendars.items()}
         return {name: clocks[team.calendar] for name, team in self.teams.items()}
 
+    @cached_property
+    def _day_and_night(self) -> dict[str, OpeningHours]:
+        """A clock that never stops, in the zone of each team."""
+        zones = {name: self.calendars[team.calendar].zone for name, team in self.teams.items()}
+        clocks = {
+            zone: OpeningHours(CalendarConfig.model_validate({"zone": zone, "hours": ROUND_THE_CLOCK}))
+            for zone in set(zones.values())
+        }
+        return {name: clocks[zone] for name, zone in zones.items()}
+
+    def clock(self, team: str, clock: Clock) -> OpeningHours:
+        """The clock by which *team* answers."""
+        return (self.hours if clock == "opening-hours" else self._day_and_night)[team]
+
+    @cached_property
+    def compiled(self) -> Rules:
+        """The rules, compiled at first use."""
+        return Rules(self.rules, self.fallback)
+
+    def route(self, message: Message, at: Circumstances) -> Route:
+        """Where *message* goes and how it is treated."""
+        decided = self.compiled.decide(message, at, self.hours)
+        team = self.teams[decided.team]
+        return Route(
+            team=decided.team,
+            inbox=team.inbox,
+            folder=decided.folder or team.folder,
+            priority=decided.priority,
+            rule=decided.by["team"],
+            template=decided.template,
+            reply=decided.reply,
+            also_to=decided.also_to,
+            clock=decided.clock,
+            tags=decided.tags,
+            matched=decided.matched,
+            by=decided.by,
+            _because=decided.because,
+            _tried=decided.tried,
+        )
+
+    @property
+    def _outcomes(self) -> list[Outcome]:
+        return [*(rule.then for rule in self.rules), self.fallback]
+
     @property
     def inboxes(self) -> frozenset[str]:
         """Every address that a forward may go to, case folded."""
-        extra = {address for rule in (*(rule.then for rule in self.rules), self.fallback) for address in rule.also_to}
+        extra = {address for outcome in self._outcomes for address in outcome.also_to}
         return frozenset(address.casefold() for address in extra | {team.inbox for team in self.teams.values()})
 
     @property
     def folders(self) -> frozenset[str]:
         """Every folder that mail may be filed in."""
-        decided = {then.folder for then in (*(rule.then for rule in self.rules), self.fallback) if then.folder}
+        decided = {outcome.folder for outcome in self._outcomes if outcome.folder}
         return frozenset(decided | {team.folder for team in self.teams.values()})
 
+    @property
+    def tags(self) -> frozenset[str]:
+        """Every IMAP keyword that a rule may set."""
+        return frozenset(tag for outcome in self._outcomes for tag in outcome.tags)
 
-__all__ = ["PRIORITIES", "FirstResponse", "Forwarding", "Policy", "Priority", "Team"]
+
+def conditions(when: When, key: str) -> Iterator[tuple[str, When]]:
+    """*when* and every block inside it, each with its dotted key below *key*."""
+    yield key, when
+    for name, blocks in (("all", when.all_of or ()), ("any", when.any_of or ())):
+        for i, block in enumerate(blocks):
+            yield from conditions(block, f"{key}.{name}.{i}")
+    if when.not_ is not None:
+        yield from conditions(when.not_, f"{key}.not")
+
+
+__all__ = ["PRIORITIES", "FirstResponse", "Forwarding", "Policy", "Priority", "RoundTheClock", "Team", "conditions"]

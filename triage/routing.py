@@ -1,16 +1,44 @@
-"""Which team, folder, priority and text: the operator's rules, first match wins. Pure."""
+"""Which team, folder, priority, clock and text: the operator's rules, in order. Pure.
+
+Each decision (team, folder, priority, template, reply, clock) is made by the first rule that matches and names it; further recipients
+and tags add up. A rule ends the search unless it says `continue`, and where none ended it the fallback decides what is open.
+Rules are compiled once per policy; those that ask for a category are looked at only for mail of that category.
+"""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from triage.message import Message, Prediction, Verdict
-from triage.policy import Policy
-from triage.rules import Priority, ReplyMode, Then, When
+from triage.conditions import Case, Check, Circumstances, SenderLists, checks_of, failure_of, reasons
+from triage.message import Message
+from triage.opening_hours import OpeningHours
+from triage.rules import Clock, Fallback, Priority, ReplyMode, Rule, Then
+
+__all__ = ["FALLBACK", "Circumstances", "CompiledRule", "Route", "Rules", "SenderLists"]
+
+FALLBACK = "fallback"  # what `Route.rule` says when no rule named a team
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What the rules say; the policy makes a `Route` of it."""
+
+    team: str
+    folder: str | None
+    priority: Priority
+    template: str | None
+    reply: ReplyMode
+    clock: Clock
+    also_to: tuple[str, ...]
+    tags: tuple[str, ...]
+    by: Mapping[str, str]
+    matched: tuple[str, ...]
+    because: Callable[[], tuple[str, ...]]
+    tried: Callable[[], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,137 +49,128 @@ class Route:
     inbox: str
     folder: str
     priority: Priority
-    rule: str  # name of the rule that decided; "fallback" when none did
+    rule: str  # name of the rule that named the team; "fallback" when none did
     template: str | None  # None: the category's own
     reply: ReplyMode
     also_to: tuple[str, ...] = ()
-    tried: tuple[
-        str, ...
-    ] = ()  # rules that did not match, with the condition that failed: "returns: category is payment"
+    clock: Clock = "opening-hours"
+    tags: tuple[str, ...] = ()  # IMAP keywords for the filed mail
+    matched: tuple[str, ...] = ()  # every rule that matched, in order; "fallback" last where no rule ended the search
+    by: Mapping[str, str] = field(
+        default_factory=dict
+    )  # name of the rule that decided each of team, priority, reply ...
+    _because: Callable[[], tuple[str, ...]] = field(default=tuple, repr=False, compare=False)
+    _tried: Callable[[], tuple[str, ...]] = field(default=tuple, repr=False, compare=False)
+
+    @property
+    def because(self) -> tuple[str, ...]:
+        """Each rule that matched, with what was found: "returns: category is product (0.97); subject_words is 'return'"."""
+        return self._because()
+
+    @property
+    def tried(self) -> tuple[str, ...]:
+        """Each rule that did not match, with the condition that failed: "returns: category is payment (0.93)"."""
+        return self._tried()
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What a rule may ask about besides the mail itself."""
+class CompiledRule:
+    """A rule, ready to be asked."""
 
-    mailbox: str
-    prediction: Prediction
-    verdict: Verdict
-
-
-def route(message: Message, circumstances: Circumstances, policy: Policy) -> Route:
-    """The route that *policy* gives to *message*."""
-    tried: list[str] = []
-    for rule in policy.rules:
-        failed = _first_failure(rule.when, message, circumstances)
-        if failed is None:
-            return _route(rule.then, rule.name, policy, tried)
-        tried.append(f"{rule.name}: {failed}")
-    return _route(policy.fallback, "fallback", policy, tried)
+    name: str
+    then: Then
+    checks: tuple[Check, ...]
+    rest: tuple[Callable[[Case], bool], ...]  # what is asked once the category fits, the cheap conditions first
+    categories: frozenset[str] | None  # None: of any
 
 
-def _route(then: Then, rule: str, policy: Policy, tried: list[str]) -> Route:
-    team = policy.teams[then.team]
-    return Route(
-        then.team,
-        team.inbox,
-        then.folder or team.folder,
-        then.priority,
-        rule,
-        then.template,
-        then.reply,
-        then.also_to,
-        tuple(tried),
-    )
+class Rules:
+    """All rules of a policy, compiled."""
+
+    def __init__(self, rules: Iterable[Rule], fallback: Fallback) -> None:
+        self.rules = tuple(map(_compiled, rules))
+        self.fallback = fallback
+        named = {category for rule in self.rules for category in rule.categories or ()}
+        self._of_category = {category: self._of(category) for category in named}
+        self._of_others = self._of(None)
+
+    def _of(self, category: str | None) -> tuple[CompiledRule, ...]:
+        return tuple(rule for rule in self.rules if rule.categories is None or category in rule.categories)
+
+    def matching(self, case: Case) -> list[CompiledRule]:
+        """The rules that match, in order, up to the first that ends the search."""
+        found = []
+        for rule in self._of_category.get(case.category, self._of_others):
+            for holds in rule.rest:
+                if not holds(case):
+                    break
+            else:
+                found.append(rule)
+                if not rule.then.continue_:
+                    break
+        return found
+
+    def decide(self, message: Message, at: Circumstances, hours: Mapping[str, OpeningHours]) -> Decided:
+        """What the rules say of *message*; *hours* are the business clocks of the teams."""
+        case = Case(message, at, hours)
+        matching = self.matching(case)
+        decided: dict[str, Any] = {}
+        by: dict[str, str] = {}
+        also_to: list[str] = []
+        tags: list[str] = []
+        names = [rule.name for rule in matching]
+        steps: list[tuple[str, Then | Fallback]] = [(rule.name, rule.then) for rule in matching]
+        if not matching or matching[-1].then.continue_:
+            names.append(FALLBACK)
+            steps.append((FALLBACK, self.fallback))
+        for name, then in steps:
+            for key, value in then.decided.items():
+                if key not in decided:
+                    decided[key], by[key] = value, name
+            also_to += then.also_to
+            tags += then.tags
+        return Decided(
+            team=decided["team"],
+            folder=decided.get("folder"),
+            priority=decided.get("priority", "normal"),
+            template=decided.get("template"),
+            reply=decided.get("reply", "normal"),
+            clock=decided.get("clock", "opening-hours"),
+            also_to=tuple(dict.fromkeys(also_to)),
+            tags=tuple(dict.fromkeys(tags)),
+            by=by,
+            matched=tuple(names),
+            because=lambda: self.because(case),
+            tried=lambda: self.tried(case),
+        )
+
+    def because(self, case: Case) -> tuple[str, ...]:
+        """In words, what was found by each rule that matched."""
+        found = [
+            f"{rule.name}: {'; '.join(reasons(rule.checks, case)) or 'no conditions'}" for rule in self.matching(case)
+        ]
+        return tuple(found) or (f"{FALLBACK}: no rule matched",)
+
+    def tried(self, case: Case) -> tuple[str, ...]:
+        """In words, which condition failed in each rule that was looked at and did not match."""
+        failures = []
+        for rule in self.rules:
+            failed = failure_of(rule.checks, case)
+            if failed is not None:
+                failures.append(f"{rule.name}: {failed}")
+            elif not rule.then.continue_:
+                break
+        return tuple(failures)
 
 
-def _first_failure(when: When, message: Message, at: Circumstances) -> str | None:
-    """The first condition that does not hold, with what was found instead; None when all hold."""
-    for name, holds in _CONDITIONS.items():
-        wanted = getattr(when, name)
-        if wanted is None:
-            continue
-        found = holds(wanted, message, at)
-        if found is not None:
-            return f"{name} is {found}"
-    return None
+# What a condition costs besides the look at a value that is there: the mail's text is folded and cut for the first that asks.
+_DEAR = frozenset(
+    {"subject_words", "words", "signals", "subject_matches", "text_matches", "header", "all", "any", "not"}
+)
 
 
-def _category(wanted: tuple[str, ...], _: Message, at: Circumstances) -> str | None:
-    category = at.prediction.category or "none"
-    return None if category in wanted else category
-
-
-def _about(wanted: tuple[str, ...], _: Message, at: Circumstances) -> str | None:
-    about = at.prediction.about or "none"
-    return None if about in wanted else about
-
-
-def _confidence(least: float, _: Message, at: Circumstances) -> str | None:
-    return None if at.prediction.confidence >= least else f"{at.prediction.confidence:.2f}"
-
-
-def _language(wanted: tuple[str, ...], message: Message, _: Circumstances) -> str | None:
-    return None if message.language in wanted else message.language or "not known"
-
-
-def _mailbox(wanted: tuple[str, ...], _: Message, at: Circumstances) -> str | None:
-    return None if at.mailbox in wanted else at.mailbox
-
-
-def _sender(wanted: tuple[str, ...], message: Message, _: Circumstances) -> str | None:
-    author = message.from_address
-    if author is None:
-        return "missing"
-    for value in wanted:
-        domain = value.casefold().removeprefix("@")
-        if author.same_as(value) or author.domain == domain or author.domain.endswith("." + domain):
-            return None
-    return author.address
-
-
-def _recipient(wanted: tuple[str, ...], message: Message, _: Circumstances) -> str | None:
-    people = {person.address.casefold() for person in (*message.to, *message.cc)}
-    return None if people & {value.casefold() for value in wanted} else ", ".join(sorted(people)) or "missing"
-
-
-def _subject_words(wanted: tuple[str, ...], message: Message, _: Circumstances) -> str | None:
-    return None if has_words(message.subject, wanted) else "without them"
-
-
-def _words(wanted: tuple[str, ...], message: Message, _: Circumstances) -> str | None:
-    return None if has_words(message.own_words, wanted) else "without them"
-
-
-def _silence(wanted: tuple[str, ...], _: Message, at: Circumstances) -> str | None:
-    reason = at.verdict.reason
-    return None if reason is not None and ("any" in wanted or reason in wanted) else reason or "none"
-
-
-_CONDITIONS: dict[str, Callable[..., str | None]] = {
-    "category": _category,
-    "about": _about,
-    "confidence_at_least": _confidence,
-    "language": _language,
-    "mailbox": _mailbox,
-    "sender": _sender,
-    "recipient": _recipient,
-    "subject_words": _subject_words,
-    "words": _words,
-    "silence": _silence,
-}
-
-
-def fold(text: str) -> str:
-    """*text* without regard to case and accents: "Zurück" and "ZURUCK" are one."""
-    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-
-
-def has_words(text: str, wanted: tuple[str, ...]) -> bool:
-    """Whether one of *wanted* stands in *text* as a whole word or phrase."""
-    return _pattern(wanted).search(fold(text)) is not None
-
-
-@lru_cache(maxsize=1024)
-def _pattern(wanted: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile(r"(?<!\w)(?:" + "|".join(re.escape(fold(word)) for word in wanted) + r")(?!\w)")
+def _compiled(rule: Rule) -> CompiledRule:
+    checks = checks_of(rule.when)
+    rest = sorted((check for check in checks if check.key != "category"), key=lambda check: check.key in _DEAR)
+    categories = frozenset(rule.when.category) if rule.when.category is not None else None
+    return CompiledRule(rule.name, rule.then, checks, tuple(check.holds for check in rest), categories)

@@ -1,0 +1,386 @@
+"""The conditions of rules, compiled once: what holds about a mail, and in words what was found. Pure.
+
+Every condition is a `Check`: `holds` is asked for each mail and is all that costs time; `found` is asked by `triage explain`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from triage import signals
+from triage.attachment_kinds import kinds_of
+from triage.expressions import compiled, glob
+from triage.message import Message, Prediction, Verdict
+from triage.opening_hours import OpeningHours
+from triage.rules import Signal, When, shown_key
+from triage.words import MAX_TEXT, Text, WordList
+
+SenderLists = Mapping[str, frozenset[str]]  # name of a list: addresses and domains, case folded
+_RECIPIENTS = frozenset(
+    {"delivered-to", "x-delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "apparently-to"}
+)
+_ADDRESS = re.compile(r"[^\s<>,;\"]+@[^\s<>,;\"]+")
+NONE, ANY = "none", "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a rule may ask about besides the mail itself."""
+
+    mailbox: str
+    prediction: Prediction
+    verdict: Verdict
+    now: datetime  # aware; for the opening hours of teams
+    follow_up: bool = False  # the mail belongs to a ticket that is known
+    overdue: bool = False  # and the ticket waits for a person longer than was promised
+    authenticated: bool = False  # a trusted server says that DMARC passed
+    lists: SenderLists = field(default_factory=dict)
+
+
+class Case:
+    """One mail under the rules, and what several conditions ask about it, each computed once. One owner, one thread."""
+
+    def __init__(self, message: Message, at: Circumstances, hours: Mapping[str, OpeningHours]) -> None:
+        self.message = message
+        self.at = at
+        self.category = at.prediction.category or NONE
+        self.about = at.prediction.about or NONE
+        self.language = message.language or NONE
+        self.confidence = at.prediction.confidence
+        self.silence = at.verdict.reason
+        self._hours = hours
+        self._open: dict[str, bool] = {}
+        self._signals: dict[Signal, bool] = {}
+
+    @cached_property
+    def subject(self) -> Text:
+        return Text(self.message.subject)
+
+    @cached_property
+    def own_text(self) -> str:
+        return self.message.own_words[:MAX_TEXT]
+
+    @cached_property
+    def own(self) -> Text:
+        return Text(self.own_text)
+
+    @cached_property
+    def senders(self) -> tuple[str, ...]:
+        """Who wrote: From, and where it differs (a contact form) the address that an answer goes to. Case folded."""
+        author = self.message.from_address
+        found = (author.address if author else None, self.at.verdict.reply_to)
+        return tuple(dict.fromkeys(address.casefold() for address in found if address))
+
+    @cached_property
+    def recipients(self) -> tuple[str, ...]:
+        found = [person.address for person in (*self.message.to, *self.message.cc)]
+        for name, value in self.message.headers.fields:
+            if name in _RECIPIENTS:
+                found += _ADDRESS.findall(value)
+        return tuple(dict.fromkeys(address.casefold() for address in found))
+
+    @cached_property
+    def sender_names(self) -> frozenset[str]:
+        return names_of(self.senders)
+
+    @cached_property
+    def recipient_names(self) -> frozenset[str]:
+        return names_of(self.recipients)
+
+    @cached_property
+    def kinds(self) -> frozenset[str]:
+        return kinds_of(self.message.attachments)
+
+    def is_open(self, team: str) -> bool:
+        known = self._open.get(team)
+        if known is None:
+            known = self._open[team] = self._hours[team].is_open(self.at.now)
+        return known
+
+    def has_signal(self, signal: Signal) -> bool:
+        known = self._signals.get(signal)
+        if known is None:
+            known = self._signals[signal] = self._look_for(signal)
+        return known
+
+    def _look_for(self, signal: Signal) -> bool:
+        if signal == "shouting":
+            return signals.is_shouted(self.message.new_text[:MAX_TEXT])
+        if signal == "repeated" and self.at.overdue:
+            return True
+        words = signals.words_of(signal)
+        return words is not None and words.matcher(self.message.language).holds(self.own)
+
+
+def names_of(addresses: Iterable[str]) -> frozenset[str]:
+    """By what *addresses* may be named: themselves, their domain and the domains above it."""
+    names: set[str] = set()
+    for address in addresses:
+        names.add(address)
+        domain = address.rpartition("@")[2]
+        while domain:
+            names.add(domain)
+            domain = domain.partition(".")[2]
+    return frozenset(names)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One condition of one rule."""
+
+    key: str  # as the operator writes it
+    holds: Callable[[Case], bool]
+    found: Callable[
+        [Case], str
+    ]  # what the mail has there, in words; no text of the mail that is not an address or a name
+
+
+def checks_of(when: When) -> tuple[Check, ...]:
+    """The conditions of *when*, in the order of the reference."""
+    return tuple(Check(shown_key(name), *_CONDITIONS[name](value)) for name, value in when.given.items())
+
+
+# -- the conditions: each takes what the operator wrote, and gives (holds, found) ------------------------------------------------
+
+_Pair = tuple[Callable[[Case], bool], Callable[[Case], str]]
+
+
+def _one_of(read: Callable[[Case], str]) -> Callable[[tuple[str, ...]], _Pair]:
+    def condition(wanted: tuple[str, ...]) -> _Pair:
+        values = frozenset(wanted)
+        return lambda case: read(case) in values, read
+
+    return condition
+
+
+def _category(wanted: tuple[str, ...]) -> _Pair:
+    values = frozenset(wanted)
+    return lambda case: case.category in values, lambda case: f"{case.category} ({case.confidence:.2f})"
+
+
+def _confidence_at_least(least: float) -> _Pair:
+    return lambda case: case.confidence >= least, lambda case: f"{case.confidence:.2f}"
+
+
+def _confidence_below(limit: float) -> _Pair:
+    return lambda case: case.confidence < limit, lambda case: f"{case.confidence:.2f}"
+
+
+def _people(
+    names: Callable[[Case], frozenset[str]], addresses: Callable[[Case], tuple[str, ...]]
+) -> Callable[..., _Pair]:
+    def condition(wanted: tuple[str, ...]) -> _Pair:
+        plain = frozenset(value.removeprefix("@") for value in wanted if "*" not in value)
+        globs = [glob(value) for value in wanted if "*" in value]
+
+        def holds(case: Case) -> bool:
+            if not plain.isdisjoint(names(case)):
+                return True
+            return bool(globs) and any(each.search(address) for each in globs for address in addresses(case))
+
+        return holds, lambda case: ", ".join(addresses(case)[:5]) or "missing"
+
+    return condition
+
+
+def _sender_list(wanted: tuple[str, ...]) -> _Pair:
+    def holds(case: Case) -> bool:
+        return any(not case.at.lists.get(name, frozenset()).isdisjoint(case.sender_names) for name in wanted)
+
+    def found(case: Case) -> str:
+        member = holds(case)
+        return f"{', '.join(case.senders) or 'nobody'}, who is {'' if member else 'not '}on {' or '.join(wanted)}"
+
+    return holds, found
+
+
+def _word_list(text: Callable[[Case], Text]) -> Callable[[Mapping[str, tuple[str, ...]]], _Pair]:
+    def condition(wanted: Mapping[str, tuple[str, ...]]) -> _Pair:
+        words = WordList(wanted)
+
+        def found(case: Case) -> str:
+            word = words.matcher(case.message.language).found(text(case))
+            return f"'{word}'" if word else "none of them"
+
+        return lambda case: words.matcher(case.message.language).holds(text(case)), found
+
+    return condition
+
+
+def _matches(text: Callable[[Case], str]) -> Callable[[tuple[str, ...]], _Pair]:
+    def condition(wanted: tuple[str, ...]) -> _Pair:
+        expressions = [compiled(expression) for expression in wanted]
+
+        def found(case: Case) -> str:
+            matching = (raw for raw, each in zip(wanted, expressions, strict=True) if each.search(text(case)))
+            return f"'{raw}'" if (raw := next(matching, None)) else "no match"
+
+        return lambda case: any(each.search(text(case)) is not None for each in expressions), found
+
+    return condition
+
+
+def _order_number_matches(wanted: tuple[str, ...]) -> _Pair:
+    expressions = [compiled(rf"\A(?:{expression})") for expression in wanted]
+
+    def holds(case: Case) -> bool:
+        return any(each.search(number) for number in case.message.order_numbers for each in expressions)
+
+    return holds, lambda case: ", ".join(case.message.order_numbers) or NONE
+
+
+def _yes_or_no(read: Callable[[Case], bool]) -> Callable[[bool], _Pair]:
+    def condition(wanted: bool) -> _Pair:
+        return lambda case: read(case) is wanted, lambda case: "true" if read(case) else "false"
+
+    return condition
+
+
+def _attachment(wanted: tuple[str, ...]) -> _Pair:
+    values = frozenset(wanted)
+    return lambda case: not values.isdisjoint(case.kinds), lambda case: ", ".join(sorted(case.kinds - {ANY}))
+
+
+def _header(wanted: Mapping[str, str]) -> _Pair:
+    globs = [(name.lower(), glob(value)) for name, value in wanted.items()]
+
+    def lacking(case: Case) -> str | None:
+        for name, each in globs:
+            if not any(each.search(value) for value in case.message.headers.get_all(name)):
+                return name
+        return None
+
+    def found(case: Case) -> str:
+        name = lacking(case)
+        if name is None:
+            return "as wanted"
+        return f"another value in {name}" if name in case.message.headers else f"without {name}"
+
+    return lambda case: lacking(case) is None, found
+
+
+def _size_at_least(least: int) -> _Pair:
+    return lambda case: case.message.size >= least, lambda case: f"{case.message.size} bytes"
+
+
+def _size_below(limit: int) -> _Pair:
+    return lambda case: case.message.size < limit, lambda case: f"{case.message.size} bytes"
+
+
+def _team(is_open: bool) -> Callable[[tuple[str, ...]], _Pair]:
+    def condition(wanted: tuple[str, ...]) -> _Pair:
+        def found(case: Case) -> str:
+            return ", ".join(f"{team} is {'open' if case.is_open(team) else 'closed'}" for team in wanted)
+
+        return lambda case: any(case.is_open(team) is is_open for team in wanted), found
+
+    return condition
+
+
+def _contact(wanted: str) -> _Pair:
+    follow_up = wanted == "follow-up"
+    return (
+        lambda case: case.at.follow_up is follow_up,
+        lambda case: "follow-up" if case.at.follow_up else "first",
+    )
+
+
+def _silence(wanted: tuple[str, ...]) -> _Pair:
+    values = frozenset(wanted)
+
+    def holds(case: Case) -> bool:
+        return (NONE if case.silence is None else case.silence) in values or (
+            ANY in values and case.silence is not None
+        )
+
+    return holds, lambda case: case.silence or NONE
+
+
+def _signals(wanted: tuple[Signal, ...]) -> _Pair:
+    def found(case: Case) -> str:
+        there = [signal for signal in wanted if case.has_signal(signal)]
+        if not there:
+            return "none of them"
+        word = signals.word_found(there[0], case.own, case.message.language)
+        return f"{there[0]} ('{word}')" if word else there[0]
+
+    return lambda case: any(case.has_signal(signal) for signal in wanted), found
+
+
+def _all(blocks: tuple[When, ...]) -> _Pair:
+    inner = [check for block in blocks for check in checks_of(block)]
+    return lambda case: all(check.holds(case) for check in inner), lambda case: _list(case, inner)
+
+
+def _any(blocks: tuple[When, ...]) -> _Pair:
+    inner = [checks_of(block) for block in blocks]
+
+    def found(case: Case) -> str:
+        fits = next((checks for checks in inner if all(check.holds(case) for check in checks)), None)
+        if fits is not None:
+            return _list(case, fits)
+        return "none: " + "; ".join(failure_of(checks, case) or "" for checks in inner)
+
+    return lambda case: any(all(check.holds(case) for check in checks) for checks in inner), found
+
+
+def _not(block: When) -> _Pair:
+    inner = checks_of(block)
+
+    def holds(case: Case) -> bool:
+        return not all(check.holds(case) for check in inner)
+
+    return holds, lambda case: failure_of(inner, case) or _list(case, inner)
+
+
+def _list(case: Case, checks: Iterable[Check]) -> str:
+    checks = tuple(checks)
+    failure = failure_of(checks, case)
+    return failure or "; ".join(reasons(checks, case))
+
+
+def failure_of(checks: Iterable[Check], case: Case) -> str | None:
+    """The first condition that does not hold, with what was found instead: "category is payment (0.93)"; None when all hold."""
+    return next((f"{check.key} is {check.found(case)}" for check in checks if not check.holds(case)), None)
+
+
+def reasons(checks: Iterable[Check], case: Case) -> tuple[str, ...]:
+    """What was found for conditions that hold: why a rule matched."""
+    return tuple(f"{check.key} is {check.found(case)}" for check in checks)
+
+
+_CONDITIONS: dict[str, Callable[[Any], _Pair]] = {
+    "category": _category,
+    "about": _one_of(lambda case: case.about),
+    "confidence_at_least": _confidence_at_least,
+    "confidence_below": _confidence_below,
+    "language": _one_of(lambda case: case.language),
+    "mailbox": _one_of(lambda case: case.at.mailbox),
+    "sender": _people(lambda case: case.sender_names, lambda case: case.senders),
+    "sender_list": _sender_list,
+    "authenticated": _yes_or_no(lambda case: case.at.authenticated),
+    "recipient": _people(lambda case: case.recipient_names, lambda case: case.recipients),
+    "subject_words": _word_list(lambda case: case.subject),
+    "words": _word_list(lambda case: case.own),
+    "subject_matches": _matches(lambda case: case.message.subject),
+    "text_matches": _matches(lambda case: case.own_text),
+    "order_number": _yes_or_no(lambda case: bool(case.message.order_numbers)),
+    "order_number_matches": _order_number_matches,
+    "attachment": _attachment,
+    "header": _header,
+    "size_at_least": _size_at_least,
+    "size_below": _size_below,
+    "team_open": _team(True),
+    "team_closed": _team(False),
+    "contact": _contact,
+    "silence": _silence,
+    "signals": _signals,
+    "all_of": _all,
+    "any_of": _any,
+    "not_": _not,
+}
