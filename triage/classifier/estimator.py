@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -17,6 +18,7 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion
+from threadpoolctl import ThreadpoolController
 
 from triage.classifier.features import union
 from triage.classifier.masking import masked, names_pattern
@@ -121,10 +123,8 @@ class Classifier:
         self, texts: Sequence[str], progress: Callable[[int, int], None] = lambda done, of: None
     ) -> list[Prediction]:
         """One prediction a text (`Message.own_words`), in order; any number of texts, none included."""
-        from threadpoolctl import threadpool_limits
-
         found: list[Prediction] = []
-        with threadpool_limits(limits=1):
+        with _threads().limit(limits=1):
             for start in range(0, len(texts), BATCH):
                 features = self.model.transform(texts[start : start + BATCH])
                 found.extend(self._decide(self.model.probabilities(features), self.model.about(features)))
@@ -142,6 +142,14 @@ class Classifier:
             )
             for row, about in zip(probabilities, abouts, strict=True)
         ]
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadpoolController:
+    """The BLAS libraries of this process: looked for once, since that takes 4 ms. With more threads than free cores a
+    vector was
+    seen to take 60 times as long."""
+    return ThreadpoolController()
 
 
 # Texts at a time: keeps what a prediction needs under 20 MB, whatever a caller brings.

@@ -16,7 +16,8 @@ from collections.abc import Iterable, Sequence
 MAX_CHARACTERS = 4000
 
 _URL = re.compile(
-    r"(?:https?://|www\.)\S+|\b[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|de|at|ch|es|mx|fr|it|nl|pl|pt|co\.uk|shop|example)/\S*",
+    r"(?:https?://|www\.)\S+"
+    r"|\b[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|de|at|ch|es|mx|fr|it|nl|pl|pt|co\.uk|shop|example)/\S*",
     re.I,
 )
 _MAIL = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
