@@ -19,7 +19,7 @@ WROTE: Final[dict[str, tuple[str, ...]]] = {
     "fr": ("a écrit", "a ecrit", "écrit", "écrivait", "citation de"),
     "it": ("citando", "ha scritto", "scrisse", "scrive", "scritto"),
     "pt": ("escreveu", "escreve", "escrevia"),
-    "nl": ("schreef", "schrijft"),
+    "nl": ("schreef", "schrijft", "geschreven"),
     "pl": ("napisał(a)", "napisał", "napisała", "napisano", "pisze", "pisał", "napisana przez", "napisał/a"),
     "ru": ("вы писали", "пишет", "написал(а)", "написал", "написала", "писал(а)", "писал", "писала", "пишут"),
     "uk": ("пише", "написав(ла)", "написав", "написала", "писав", "пишуть"),
