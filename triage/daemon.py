@@ -84,7 +84,8 @@ class Worker:
         mine = office.settings.mailboxes[name]
         await self.mailbox.connect()
         live = office.settings.mode == "reply"
-        first_start, live_since = await services.ledger.start_mailbox(name, live=live, now=services.clock.now())
+        now = services.clock.now().replace(microsecond=0)  # INTERNALDATE has whole seconds: mail of this second is new
+        first_start, live_since = await services.ledger.start_mailbox(name, live=live, now=now)
         if live:
             await self.mailbox.ensure_folders([*sorted(office.policy.folders), mine.quarantine, mine.bounces])
         folder = await self.mailbox.select(mine.folder)
@@ -180,7 +181,9 @@ class Worker:
 
     async def _retry_due(self) -> None:
         due: list[Pending] = await self._services.ledger.due(self.mailbox.name, self._services.clock.now(), DUE_AT_ONCE)
-        if due and not self._batches:  # a batch under way has effects that are planned and not yet begun: those are not ours
+        if (
+            due and not self._batches
+        ):  # a batch under way has effects that are planned and not yet begun: those are not ours
             await self._performer.retry_due(due)
 
     async def _patience(self) -> float:
