@@ -123,9 +123,12 @@ class EmbeddedServers:
 
     # -- mail --------------------------------------------------------------------------------------------------------------
 
-    def deliver(self, user: str, raw: bytes, received_at: datetime | None = None, folder: str = "INBOX") -> None:
-        """Put a mail into a folder of *user*, as a mail server does: INTERNALDATE is *received_at*, now without it."""
-        self._call(self._running().append(user, folder, raw, received_at or datetime.now(UTC)))
+    def deliver(self, user: str, raw: bytes, received_at: datetime | None = None, folder: str = "INBOX") -> int:
+        """Put a mail into a folder of *user*, as a mail server does; returns its UID.
+
+        *received_at* becomes INTERNALDATE; now without it. Raises KeyError when there is no such user or folder.
+        """
+        return self._call(self._running().append(user, folder, raw, received_at or datetime.now(UTC)))
 
     def folders(self, user: str) -> dict[str, int]:
         """Every folder of *user* with the number of mails in it, INBOX first."""

@@ -101,10 +101,11 @@ class ImapServer:
 
     # -- mail --------------------------------------------------------------------------------------------------------------
 
-    async def append(self, user: str, folder: str, raw: bytes, received_at: datetime) -> None:
-        """Deliver a mail. Raises KeyError when there is no such user or folder."""
+    async def append(self, user: str, folder: str, raw: bytes, received_at: datetime) -> int:
+        """Deliver a mail; returns its UID. Raises KeyError when there is no such user or folder."""
         box = await self._accounts[user].get_mailbox(folder)
-        await box.append(AppendMessage(raw, received_at, frozenset()), recent=True)
+        message = await box.append(AppendMessage(raw, received_at, frozenset()), recent=True)
+        return int(message.uid)
 
     async def folders(self, user: str) -> dict[str, int]:
         account = self._accounts[user]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from triage.testing.fault_smtp import FaultSmtp
 
 HOST_NAME = "embedded.invalid"  # given, so that aiosmtpd does not ask DNS for the machine's name
+logging.getLogger("mail.log").setLevel(
+    logging.ERROR
+)  # aiosmtpd warns there of its own deprecated attribute at each login
+
 IDLE_SECONDS = 300.0  # RFC 5321, 4.5.3.2.7: at least five minutes
 EVER = 3600.0  # seconds; cancelled when the connection is gone
 
