@@ -117,9 +117,8 @@ class Prediction:
     confidence: float  # calibrated probability of the best category, 0..1, also when it abstained
     probabilities: dict[str, float] = field(default_factory=dict)
     model: str = ""  # name and version, for the ledger
-    about: str | None = (
-        None  # what a complaint is about: logistics, payment, product; None: not a complaint or not known
-    )
+    about: str | None = None  # subject of a complaint: logistics, payment, product; None: no complaint, or not known
+    unfamiliar: bool = False  # unlike all that the model learnt from: it abstained, whatever the confidence says
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion
 from threadpoolctl import ThreadpoolController
 
+from triage.classifier.encoder import WIDTH
 from triage.classifier.features import union
 from triage.classifier.masking import masked, names_pattern
-from triage.classifier.novelty import Typical
+from triage.classifier.novelty import Typical, prose
 from triage.message import Prediction
 
 Probabilities = npt.NDArray[np.float64]  # shape (n_texts, n_labels), rows sum to 1
@@ -33,8 +34,9 @@ ABSTAIN_LABELS = ("other",)
 # The label beside which `about` is told.
 COMPLAINT = "complaint"
 
-# Width of the sentence vectors; they are the last columns of the features.
-_VECTOR = 512
+# Times that a complaint counts when it is learnt what messages are about. Of 544 complaints of unseen writers about a subject .835 were
+# told right by a head of complaints alone, .841 with every message's subject beside them (weight 2), .854 with weight 4.
+_COMPLAINT_WEIGHT = 4.0
 
 
 class TextModel(BaseEstimator):  # type: ignore[misc]
@@ -60,27 +62,35 @@ class TextModel(BaseEstimator):  # type: ignore[misc]
         """As `fit`, on features that `transform` made; `features_` must be there."""
         self.labels_: list[str] = sorted(set(labels))
         self.head_ = self._head(features, labels)
-        self.about_labels_: list[str] = []
-        self.about_head_: LogisticRegression | None = None
-        told = [i for i, about in enumerate(abouts or ()) if about]
-        if abouts is not None and len({abouts[i] for i in told}) > 1:
-            self.about_labels_ = sorted({abouts[i] for i in told})
-            self.about_head_ = self._head(features[told], [abouts[i] for i in told])
-        self.prior_ = np.asarray([list(labels).count(label) / len(labels) for label in self.labels_])
+        self._fit_about(features, labels, abouts or [""] * len(labels))
         self.temperature_ = 1.0
         self.typical_ = Typical().fit(vectors_of(features))
         return self
 
-    def _head(self, features: sp.csr_matrix, labels: Sequence[str]) -> LogisticRegression:
+    def _fit_about(self, features: sp.csr_matrix, labels: Sequence[str], abouts: Sequence[str]) -> None:
+        """Learn what messages are about: what their row says, else their own label where it is a subject of others."""
+        subjects = set(filter(None, abouts))
+        told = [about or (label if label in subjects else "") for label, about in zip(labels, abouts, strict=True)]
+        rows = [i for i, subject in enumerate(told) if subject]
+        self.about_labels_: list[str] = sorted(subjects)
+        self.about_head_: LogisticRegression | None = None
+        if len(subjects) > 1:
+            weights = np.asarray([_COMPLAINT_WEIGHT if abouts[i] else 1.0 for i in rows])
+            self.about_head_ = self._head(features[rows], [told[i] for i in rows], weights)
+
+    def _head(
+        self, features: sp.csr_matrix, labels: Sequence[str], weights: npt.NDArray[np.float64] | None = None
+    ) -> LogisticRegression:
         numbers = np.searchsorted(sorted(set(labels)), list(labels))
-        return LogisticRegression(C=self.C, max_iter=300, random_state=self.seed).fit(features, numbers)
+        head = LogisticRegression(C=self.C, max_iter=300, random_state=self.seed)
+        return head.fit(features, numbers, sample_weight=weights)
 
     def prepare(self, texts: Sequence[str]) -> list[str]:
         names = names_pattern(self.own_names)
         return [masked(text, names) for text in texts]
 
     def transform(self, texts: Sequence[str]) -> sp.csr_matrix:
-        """float32 of shape (n_texts, n_features); the last 512 columns are the sentence vectors."""
+        """float32 of shape (n_texts, n_features): words, characters, sentence vectors."""
         return sp.csr_matrix(self.features_.transform(self.prepare(texts)))
 
     def logits(self, features: sp.csr_matrix) -> Probabilities:
@@ -91,10 +101,12 @@ class TextModel(BaseEstimator):  # type: ignore[misc]
         return self.probabilities(self.transform(texts))
 
     def probabilities(self, features: sp.csr_matrix) -> Probabilities:
-        """Calibrated. Text unlike all that was learnt from gets the base rates: nothing is known of it."""
-        found = softmax(self.logits(features) / self.temperature_)
-        found[~self.typical_.contains(vectors_of(features))] = self.prior_
-        return found
+        """Calibrated: float64 of shape (n_texts, n_labels), rows sum to 1."""
+        return softmax(self.logits(features) / self.temperature_)
+
+    def familiar(self, texts: Sequence[str], features: sp.csr_matrix) -> npt.NDArray[np.bool_]:
+        """Whether each text is of the kind that was learnt from; of any other the probabilities mean nothing."""
+        return np.asarray(prose(texts) & self.typical_.contains(vectors_of(features)))
 
     def about(self, features: sp.csr_matrix) -> list[str | None]:
         """What each text is about, if it is a complaint; None where the model was not taught that."""
@@ -126,12 +138,15 @@ class Classifier:
         found: list[Prediction] = []
         with _threads().limit(limits=1):
             for start in range(0, len(texts), BATCH):
-                features = self.model.transform(texts[start : start + BATCH])
-                found.extend(self._decide(self.model.probabilities(features), self.model.about(features)))
+                found.extend(self._decide(texts[start : start + BATCH]))
                 progress(len(found), len(texts))
         return found
 
-    def _decide(self, probabilities: Probabilities, abouts: Sequence[str | None]) -> list[Prediction]:
+    def _decide(self, texts: Sequence[str]) -> list[Prediction]:
+        features = self.model.transform(texts)
+        probabilities = self.model.probabilities(features)
+        abouts = self.model.about(features)
+        familiar = self.model.familiar(texts, features)
         return [
             decide(
                 dict(zip(self.model.labels_, map(float, row), strict=True)),
@@ -139,8 +154,9 @@ class Classifier:
                 self.threshold,
                 model=self.name,
                 about=about,
+                familiar=bool(known),
             )
-            for row, about in zip(probabilities, abouts, strict=True)
+            for row, about, known in zip(probabilities, abouts, familiar, strict=True)
         ]
 
 
@@ -163,12 +179,13 @@ def decide(
     *,
     model: str = "",
     about: str | None = None,
+    familiar: bool = True,
 ) -> Prediction:
-    """Name the most probable of *categories* where it is sure enough, abstain elsewhere."""
+    """Name the most probable of *categories* where it is sure enough and the text familiar, abstain elsewhere."""
     best = max(categories, key=probabilities.__getitem__)
-    category = best if probabilities[best] >= threshold else None
+    category = best if familiar and probabilities[best] >= threshold else None
     known = about if category == COMPLAINT and about in categories else None
-    return Prediction(category, probabilities[best], probabilities, model, known)
+    return Prediction(category, probabilities[best], probabilities, model, known, unfamiliar=not familiar)
 
 
 def softmax(logits: Probabilities) -> Probabilities:
@@ -178,8 +195,12 @@ def softmax(logits: Probabilities) -> Probabilities:
 
 
 def vectors_of(features: sp.csr_matrix) -> npt.NDArray[np.float32]:
-    """The sentence vectors among *features*: float32 of shape (n_texts, 512)."""
-    return np.asarray(features[:, -_VECTOR:].toarray(), dtype=np.float32)
+    """The vectors of the whole texts among *features*: float32 of shape (n_texts, 512).
+
+    The last columns are the vector of the whole and the mean of the sentences; the first says more of what is unfamiliar
+    (.984 against .961 area under the curve).
+    """
+    return np.asarray(features[:, -2 * WIDTH : -WIDTH].toarray(), dtype=np.float32)
 
 
 def _logits(head: LogisticRegression, features: sp.csr_matrix) -> Probabilities:

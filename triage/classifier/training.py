@@ -14,16 +14,17 @@ from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 from scipy.optimize import minimize_scalar
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from triage.classifier.dataset import Dataset, DatasetError, Row
-from triage.classifier.estimator import ABSTAIN_LABELS, Probabilities, TextModel, decide, softmax
+from triage.classifier.estimator import ABSTAIN_LABELS, Probabilities, TextModel, decide, softmax, vectors_of
 from triage.classifier.evaluation import judge, report
 from triage.classifier.features import union
 from triage.classifier.manifest import Manifest
+from triage.classifier.novelty import prose
+from triage.message import Prediction
 
 # Decided mail is to be right so often; the threshold is the least one that gets there.
 TARGET_ACCURACY = 0.90
@@ -41,7 +42,7 @@ class Trained:
 
     model: TextModel
     threshold: float
-    held_out: Probabilities  # calibrated, of each row by a model that saw neither it nor its writer
+    held_out: tuple[Prediction, ...]  # of each row, by a model that saw neither it nor its writer
     seed: int
 
 
@@ -70,32 +71,48 @@ def train(
     folds = list(_folds(rows, seed))
     known = sorted(set(labels))
     logits = np.full((len(rows), len(known)), UNSEEN)
+    distances = np.zeros(len(rows), dtype=np.float32)
+    subjects: list[str | None] = [None] * len(rows)
     for number, (learnt, held) in enumerate(folds, start=1):
         progress(f"cross-fitting, part {number} of {len(folds)}", number, steps)
-        part = _fitted(model, features[learnt], [labels[i] for i in learnt])
+        part: TextModel = clone(model)
+        part.fit_features(features[learnt], [labels[i] for i in learnt], [abouts[i] for i in learnt])
         logits[np.ix_(held, np.searchsorted(known, part.labels_))] = part.logits(features[held])
+        distances[held] = part.typical_.distance(vectors_of(features[held]))
+        for i, subject in zip(held, part.about(features[held]), strict=True):
+            subjects[i] = subject
     progress("fitting the model", steps - 1, steps)
     model.fit_features(features, labels, abouts)
     numbers = np.searchsorted(model.labels_, labels)
     model.temperature_ = temperature(logits, numbers)
-    held_out = softmax(logits / model.temperature_)
+    model.typical_.limit(distances)
+    probabilities = softmax(logits / model.temperature_)
+    least = threshold(probabilities, numbers, _nameable(model.labels_), target)
+    familiar = prose(texts) & (distances <= model.typical_.limit_)
+    held_out = [
+        decide(
+            dict(zip(known, map(float, row), strict=True)), categories(known), least, about=subject, familiar=bool(near)
+        )
+        for row, subject, near in zip(probabilities, subjects, familiar, strict=True)
+    ]
     progress("done", steps, steps)
-    return Trained(model, threshold(held_out, numbers, _nameable(model.labels_), target), held_out, seed)
+    return Trained(model, least, tuple(held_out), seed)
+
+
+def categories(labels: Sequence[str]) -> list[str]:
+    """Those of *labels* that may be named."""
+    return [label for label in labels if label not in ABSTAIN_LABELS]
 
 
 def describe(trained: Trained, data: Dataset, *, now: datetime) -> Manifest:
     """The manifest of *trained*, but for what only its file can tell; scores are those of the held-out rows."""
     model = trained.model
-    categories = [label for label in model.labels_ if label not in ABSTAIN_LABELS]
-    predictions = [
-        decide(dict(zip(model.labels_, map(float, row), strict=True)), categories, trained.threshold)
-        for row in trained.held_out
-    ]
+    nameable = categories(model.labels_)
     scores = report(
-        judge(data.rows, predictions, categories),
+        judge(data.rows, trained.held_out, nameable),
         model="held out while training",
         threshold=trained.threshold,
-        categories=categories,
+        categories=nameable,
         abstain_labels=ABSTAIN_LABELS,
     )
     return Manifest(
@@ -105,7 +122,7 @@ def describe(trained: Trained, data: Dataset, *, now: datetime) -> Manifest:
         libraries={},
         created_at=now.isoformat(timespec="seconds"),
         seed=trained.seed,
-        categories=tuple(categories),
+        categories=tuple(nameable),
         abstain_labels=ABSTAIN_LABELS,
         about_labels=tuple(model.about_labels_),
         threshold=trained.threshold,
@@ -147,11 +164,6 @@ def threshold(
 
 def _nameable(labels: Sequence[str]) -> npt.NDArray[np.intp]:
     return np.flatnonzero([label not in ABSTAIN_LABELS for label in labels])
-
-
-def _fitted(model: TextModel, features: sp.csr_matrix, labels: Sequence[str]) -> TextModel:
-    part: TextModel = clone(model)
-    return part.fit_features(features, labels)
 
 
 def _folds(rows: Sequence[Row], seed: int) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
