@@ -12,17 +12,18 @@ import base64
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, formataddr
+from email.message import Message as Mime
+from email.mime.nonmultipart import MIMENonMultipart
+from email.utils import format_datetime
 
 from triage.decision import Decision
 from triage.identity import KIND_HEADER, TICKET_HEADER
 from triage.masking import mask_mail
-from triage.message import Message
+from triage.message import Attachment, Message
 from triage.parsing import contents
 from triage.redaction import mask
-from triage.reply import boundary, thread
+from triage.reply import thread
+from triage.writing import POLICY, as_bytes, boundary_of, multipart, set_address, set_header, text_part
 
 MAX_SHOWN = 4_000  # characters of the customer's own words in the summary; the original is attached
 MAX_SUBJECT = 150
@@ -31,8 +32,8 @@ _IMPORTANCE = {"urgent": "high", "high": "high", "normal": "normal", "low": "low
 _UNFIT = re.compile(
     rb"\0|\r(?!\n)|[^\n]{999}"
 )  # what SMTP must not carry as it is (RFC 5321, 4.5.3.1.6; RFC 5322, 2.3)
+_TOKEN = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,100}")
 _SPACE = re.compile(r"\s+")
-_POLICY = SMTP.clone(max_line_length=78)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,50 +54,54 @@ def compose(
 
     Same arguments, same bytes: a forward that is repeated carries the same Message-ID and says the same.
     """
-    mail = EmailMessage(policy=_POLICY)
+    limit = boundary_of(envelope.message_id)
+    mail = multipart("mixed", limit, text_part(summary(message, decision)))
     _headers(mail, message, decision, envelope)
-    mail.set_content(summary(message, decision), cte="quoted-printable")
     if decision.truncated:
-        return mail.as_bytes()
-    if inline:
-        for attachment, body in contents(raw).attachments:
-            maintype, _, subtype = attachment.content_type.partition("/")
-            if maintype in ("message", "multipart") or not subtype:
-                maintype, subtype = "application", "octet-stream"
-            mail.add_attachment(body, maintype=maintype, subtype=subtype, filename=attachment.filename or "attachment")
-    else:
-        mail.make_mixed()
-    limit = boundary(envelope.message_id)
-    if mail.is_multipart():
-        mail.set_boundary(limit)
-    composed = mail.as_bytes()
-    return composed if inline else _attach(composed, limit, mask_mail(raw) if masked else raw)
+        return as_bytes(mail)
+    original = mask_mail(raw) if masked else raw
+    if not inline:
+        return _attach(as_bytes(mail), limit, original)
+    for attachment, body in contents(original).attachments:
+        mail.attach(_attachment(attachment, body))
+    return as_bytes(mail)
 
 
-def _headers(mail: EmailMessage, message: Message, decision: Decision, envelope: Envelope) -> None:
+def _attachment(attachment: Attachment, body: bytes) -> MIMENonMultipart:
+    maintype, _, subtype = attachment.content_type.partition("/")
+    if maintype in ("message", "multipart") or not _TOKEN.fullmatch(f"{maintype}/{subtype}"):
+        maintype, subtype = "application", "octet-stream"
+    part = MIMENonMultipart(maintype, subtype, policy=POLICY)
+    part.set_payload(base64.encodebytes(body).decode("ascii"))
+    part["Content-Transfer-Encoding"] = "base64"
+    part.add_header("Content-Disposition", "attachment", filename=("utf-8", "", attachment.filename or "attachment"))
+    return part
+
+
+def _headers(mail: Mime, message: Message, decision: Decision, envelope: Envelope) -> None:
     customer = decision.customer or (message.from_address.address if message.from_address else "")
     name = message.from_address.name if message.from_address and message.from_address.name else customer
-    mail["From"] = formataddr((_one_line(f"{name or 'unknown sender'} ({envelope.shop_name})"), envelope.sender))
-    mail["To"] = envelope.recipient
+    set_address(mail, "From", envelope.sender, _one_line(f"{name or 'unknown sender'} ({envelope.shop_name})"))
+    set_address(mail, "To", envelope.recipient)
     if customer:
-        mail["Reply-To"] = customer
-    mail["Subject"] = subject(message, decision)
-    mail["Date"] = format_datetime(envelope.date)
-    mail["Message-ID"] = envelope.message_id
+        set_address(mail, "Reply-To", customer)
+    set_header(mail, "Subject", subject(message, decision))
+    set_header(mail, "Date", format_datetime(envelope.date))
+    set_header(mail, "Message-ID", envelope.message_id)
     thread(mail, message)
-    mail["Auto-Submitted"] = "auto-generated"
-    mail["X-Auto-Response-Suppress"] = "All"
-    mail["X-Priority"] = _X_PRIORITY[decision.priority]
-    mail["Importance"] = _IMPORTANCE[decision.priority]
-    mail[KIND_HEADER] = "forward"
-    mail[TICKET_HEADER] = decision.ticket
-    mail["X-Triage-Category"] = decision.category or "none"
-    mail["X-Triage-Confidence"] = f"{decision.confidence:.2f}"
-    mail["X-Triage-Language"] = decision.language or "unknown"
-    mail["X-Triage-Priority"] = decision.priority
-    mail["X-Triage-Team"] = decision.team
+    set_header(mail, "Auto-Submitted", "auto-generated")
+    set_header(mail, "X-Auto-Response-Suppress", "All")
+    set_header(mail, "X-Priority", _X_PRIORITY[decision.priority])
+    set_header(mail, "Importance", _IMPORTANCE[decision.priority])
+    set_header(mail, KIND_HEADER, "forward")
+    set_header(mail, TICKET_HEADER, decision.ticket)
+    set_header(mail, "X-Triage-Category", decision.category or "none")
+    set_header(mail, "X-Triage-Confidence", f"{decision.confidence:.2f}")
+    set_header(mail, "X-Triage-Language", decision.language or "unknown")
+    set_header(mail, "X-Triage-Priority", decision.priority)
+    set_header(mail, "X-Triage-Team", decision.team)
     if decision.due_at is not None:
-        mail["X-Triage-Due"] = decision.due_at.isoformat(timespec="minutes")
+        set_header(mail, "X-Triage-Due", decision.due_at.isoformat(timespec="minutes"))
 
 
 def subject(message: Message, decision: Decision) -> str:

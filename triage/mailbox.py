@@ -357,11 +357,11 @@ class Mailbox:
             raise
         except TimeoutError as error:
             self._drop()
-            await asyncio.wait([future])
+            await _ended(future)
             raise TransientError(f"{self._server.host} did not finish a command within {deadline:.0f} s") from error
         except asyncio.CancelledError:
             self._drop()  # the answer to come would be taken for the next command's
-            await asyncio.wait([future])
+            await _ended(future)
             raise
         except IMAPClientError as error:
             if isinstance(error, imaplib.IMAP4.abort) or self._client is None:
@@ -397,6 +397,13 @@ class Mailbox:
         if self._folder is None:
             raise OSError("no folder is selected")
         return self._folder
+
+
+async def _ended(future: asyncio.Future[Any]) -> None:
+    """Until the thread has given up the command of a connection that was dropped; how it ended does not matter any more."""
+    await asyncio.wait([future])
+    if not future.cancelled():
+        future.exception()
 
 
 def _hang_up(client: IMAPClient) -> None:

@@ -84,6 +84,7 @@ class Ledger:
         Going live is recorded once and kept over restarts; observing again forgets it, so that what came meanwhile is not answered.
         """
         table = schema.mailboxes
+        now = now.replace(microsecond=0)  # as INTERNALDATE: mail of the same second must not look older than the start
 
         def operation(c: sa.Connection) -> tuple[datetime, datetime | None]:
             row = c.execute(sa.select(table).where(table.c.name == name)).one_or_none()
