@@ -169,6 +169,7 @@ class App:
         """Changes whenever a file of the configuration, a text or the model in use does."""
         files = [
             *(self._home / "config").glob("*.yaml"),
+            *(self._home / config.LISTS).glob("*.txt"),
             *(self._home / "templates").rglob("*"),
             self._home / "models" / "current",
         ]

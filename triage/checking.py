@@ -32,15 +32,13 @@ class Findings:
 async def check(home: Path, *, offline: bool = False) -> Findings:
     """Look at everything in *home* and, unless *offline*, log in everywhere; never raises for a fault of the operator's."""
     found = Findings()
-    office: Office | None = None
-    try:
-        office = config.load(home)
-        found.well.append(f"configuration: {len(office.settings.mailboxes)} mailboxes, {len(office.policy.teams)} teams, "
-                          f"{len(office.policy.rules)} rules")  # fmt: skip
-    except ConfigError as error:
-        found.problems += error.problems
+    examined = config.examine(home)
+    found.problems += examined.problems
+    office = examined.office
     if office is None:
         return found
+    found.well.append(f"configuration: {len(office.settings.mailboxes)} mailboxes, {len(office.policy.teams)} teams, "
+                      f"{len(office.policy.rules)} rules")  # fmt: skip
     faults = check_templates(office.catalog)
     found.problems += faults
     if not faults:
