@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from triage.message import Message
-from triage.phrases import about_goods, any_of, flat, is_answer, is_passed_on
+from triage.phrases import any_of, before_copy, flat, is_answer, is_forward, names_goods
 
 _READ = 6_000  # characters of the text; the returned mail may follow
 _BEGINNING = 800  # where the server says what happened
@@ -116,19 +116,20 @@ _RETURNED = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers", 
 
 def bounce(message: Message) -> str | None:
     """A bounce by subject and text, as evidence; None where a person may have written it."""
-    if is_passed_on(message):
+    if is_forward(message):
         return None
-    words = flat(message.text, _READ)
+    words = before_copy(flat(message.text, _READ))
     beginning = words[:_BEGINNING]
     server = _SERVER.search(beginning)
     if server is not None and not is_answer(message):
         return f"text: {server[0]}"
     if _SUBJECT.search(message.subject) is None:
         return None
-    sentence = server or _SENTENCE.search(beginning)
+    # an address has dots, and would end the sentence it stands in
+    sentence = server or _SENTENCE.search(_ADDRESS.sub("@", beginning))
     sign = _SMTP_CODE.search(words)
     evidence = sign[0] if sign else None
-    if evidence is None and not about_goods(f"{message.subject} {beginning}"):
+    if evidence is None and not names_goods(f"{message.subject} {beginning}"):
         evidence = _returned(message) or _another_address(message, words)
     if evidence is None or sentence is None:
         return None

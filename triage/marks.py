@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from triage.message import Message
+from triage.phrases import is_forward
 
 _MAX_ADDRESS_FIELD = 400  # characters; expressions over an address meet no more
 _MAX_RESULTS = 4_000  # characters of one Authentication-Results
@@ -37,10 +38,10 @@ _LIST_ENVELOPE = re.compile(
     r"|return)(?:[+-][^\s@]*)?|listserv|majordomo)\"?@",
     re.IGNORECASE,
 )
+# Not the return path of forwarded mail: Microsoft 365 rewrites a person's to "bounces+SRS=...".
 _BOUNCE_ENVELOPE = re.compile(
-    r"(?:^|<|\s)\"?(?:bounces?(?:[-+_.=][^\s@]*)?|b-[^\s@]*=[^\s@]*|bnc[^\s@]*|msprvs1=[^\s@]*"
-    r"|returns?(?:[-+_.=][^\s@]*)|[^\s@]+-bounces?"
-    r"|errors?(?:[-+_.=][^\s@]*)?)\"?@|@(?:bounces?|returns?|rp|mailer|newsletter)\.",
+    r"(?:^|<|\s)\"?(?!bounces?[+]SRS=)(?:bounces?(?:[-+_.=][^\s@]*)?|b-[^\s@]*=[^\s@]*|bnc[^\s@]*|msprvs1=[^\s@]*"
+    r"|(?:returns?|errors?)[-+_=][^\s@]*=[^\s@]*|[^\s@]+-bounces?)\"?@|@(?:bounces?|returns?)\.",
     re.IGNORECASE,
 )
 _BULK = re.compile(r"(?:bulk|list|junk|auto[-_]?reply)\b", re.IGNORECASE)
@@ -63,7 +64,6 @@ _AUTOREPLY_HEADERS = (
     "x-ooo",
     "x-mailer-autoreply",
     "x-cron-env",
-    "x-failed-recipients",
     "x-mailer-daemon",
 )
 # RFC 2369 and RFC 2919, and what list servers of before them wrote.
@@ -168,8 +168,11 @@ def dsn(message: Message) -> str | None:
     kind = _report_type(message)
     if message.content_type == "multipart/report" and kind in ("", "delivery-status", "global-delivery-status"):
         return f"Content-Type: multipart/report; report-type={kind or '?'}"
-    part = _part(message, ("message/delivery-status", "message/global-delivery-status"))
-    return f"part {part}" if part else None
+    # A person who passes a bounce on may have its parts in the mail as well.
+    part = (
+        None if is_forward(message) else _part(message, ("message/delivery-status", "message/global-delivery-status"))
+    )
+    return f"part {part}" if part else _field(message, ("x-failed-recipients",))
 
 
 def mdn(message: Message) -> str | None:
@@ -237,7 +240,7 @@ def _means_yes(value: str) -> bool:
 
 def loop_header(message: Message) -> str | None:
     """X-Loop and its kin, which programs set to know their own mail again."""
-    return _field(message, ("x-loop", "x-loop-detect", "x-mail-loop", "x-loop-check"))
+    return _field(message, ("x-loop", "x-mail-loop"))
 
 
 def precedence(message: Message) -> str | None:

@@ -46,18 +46,26 @@ _FORWARDED = any_of(
 
 # What customers of a shop write about, and no machine's note about mail.
 _GOODS = any_of(
-    r"\b(?:parcel|package|shipment|order|tracking|courier|deliver(?:y|ed|ing)? (?:it|my|the|later|after"
-    r"|before|on|to|date)|refund|invoice)",
-    r"\b(?:paket|päckchen|sendung|bestellung|bestell|lieferung|liefern|zusteller|ware\b|colis|commande|livr(?:er|aison))",
-    r"\b(?:paquete|pedido|entregar?\b|reembolso|pacco|ordine|spedizione|consegnare|encomenda|pakket|bestelling|bezorg|lever)",
+    r"\b(?:parcel|package|shipment|order|tracking|courier|refund|invoice|paket|päckchen|sendung|bestellung|lieferung|ware\b)",
+    r"\b(?:colis|commande|livraison|paquete|pedido|reembolso|pacco|ordine|spedizione|encomenda|pakket|bestelling)",
     r"\b(?:pakke|ordre|beställning|paketti|tilaus|csomag|rendelés|kargo|sipariş|paczk|przesyłk|zamówieni|zásilk|balík|objednáv)",
-    r"\b(?:посылк|заказ|замовлен|доставк)|荷物|注文|配達|包裹|订单|訂單|快递|소포|주문|택배|배송",
+    r"\b(?:посылк|заказ|замовлен)|荷物|注文|包裹|订单|訂單|快递|소포|주문|택배",
+)
+_DELIVERY = any_of(
+    r"\bdeliver(?:y|ed|ing)? (?:it|my|the|later|after|before|on|to|date)",
+    r"\b(?:liefer|zustell|livrer|entreg|consegn|bezorg|lever|dostarcz|doruč)",
+    r"\bдостав|配達|配送|送货|배송",
 )
 
 
-def about_goods(text: str) -> bool:
-    """Whether *text* speaks of an order, a parcel or a delivery: then "absent" and "not delivered" are a customer's words."""
+def names_goods(text: str) -> bool:
+    """Whether *text* names an order, a parcel or the like: then "not delivered" may be said of it."""
     return _GOODS.search(text) is not None
+
+
+def about_goods(text: str) -> bool:
+    """Whether *text* names goods or speaks of their delivery: then "I am away" is a customer's wish."""
+    return names_goods(text) or _DELIVERY.search(text) is not None
 
 
 def is_answer(message: Message) -> bool:
@@ -65,6 +73,17 @@ def is_answer(message: Message) -> bool:
     return bool(message.in_reply_to or message.references or _ANSWER.match(message.subject))
 
 
+def is_forward(message: Message) -> bool:
+    """Whether the subject says that a person passes a mail on."""
+    return _FORWARD.match(message.subject) is not None
+
+
 def is_passed_on(message: Message) -> bool:
     """Whether a person passes somebody else's mail on: then its words are not the sender's."""
-    return _FORWARD.match(message.subject) is not None or _FORWARDED.search(flat(message.text, 4_000)) is not None
+    return is_forward(message) or _FORWARDED.search(flat(message.new_text, 4_000)) is not None
+
+
+def before_copy(words: str) -> str:
+    """*words* up to the line that announces a copy of another mail, as bounces and forwards have it."""
+    found = _FORWARDED.search(words)
+    return words[: found.start()] if found else words

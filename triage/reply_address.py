@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
@@ -17,12 +18,14 @@ from triage.settings import ContactForm
 _MAX_LOCAL, _MAX_DOMAIN, _MAX_LABEL = 64, 255, 63  # octets, RFC 5321, 4.5.3.1 and RFC 1035, 2.3.4
 _SEARCHED_FOR_ADDRESS = 20_000  # characters of a form's mail; bounds what a slow configured pattern can cost
 
-# An atom of RFC 5322, 3.2.3 with the letters of RFC 6531, 3.3; no white space, control or format character of Unicode.
-_DOT_ATOM = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*")
-# What is in use though RFC 5322 wants quotes: dots at the end or doubled (Japanese mobile carriers gave such addresses out).
-_DOTS_ANYWHERE = re.compile(r"[\w!#$%&'*+/=?^`{|}~-][\w!#$%&'*+/=?^`{|}~.-]*")
-_QUOTED = re.compile(r'"(?:[ !#-\[\]-~]|\\[ -~])+"')
-_LABEL = re.compile(r"(?!-)[\w-]+(?<!-)")
+_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]"  # RFC 5322, 3.2.3 with RFC 6532, 3.1
+# Dots at the end or doubled want quotes, but are in use: Japanese mobile carriers gave such addresses out.
+_ATOMS = re.compile(rf"{_ATEXT}(?:\.|{_ATEXT})*")
+# Of what quotes allow, only what no reader of headers takes for a second address.
+_QUOTED = re.compile(rf'"(?:[ .]|{_ATEXT})+"')
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_\x80-\U0010ffff-]+(?<!-)")
+# Letters, marks, digits, pictures. Punctuation of other scripts may turn into "," or "@" where it is normalised.
+_FOREIGN = ("L", "M", "N", "So")
 _ADDRESS_IN_TEXT = re.compile(r"[^\s@<>,;:\"()\[\]\\|]{1,64}@[^\s@<>,;:\"()\[\]\\|/]{1,255}")
 
 
@@ -34,7 +37,11 @@ def is_usable(address: str) -> bool:
     local, at, domain = address.rpartition("@")
     if not at or not address.isprintable() or len(local.encode("utf-8", "replace")) > _MAX_LOCAL:
         return False
-    if not (_DOT_ATOM.fullmatch(local) or _DOTS_ANYWHERE.fullmatch(local) or _QUOTED.fullmatch(local)):
+    if not all(character.isascii() or unicodedata.category(character).startswith(_FOREIGN) for character in address):
+        return False
+    if "=?" in local or not (
+        _ATOMS.fullmatch(local) or _QUOTED.fullmatch(local)
+    ):  # "=?" would be decoded by whoever reads To
         return False
     return _is_usable_domain(domain)
 
@@ -56,6 +63,23 @@ def _is_ip_literal(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def on_the_wire(address: str) -> str:
+    """*address* as SMTP and To carry it without SMTPUTF8 where only its domain is foreign: A-labels (RFC 5891, 4.4).
+
+    An address whose local part is not ASCII stays as it is, since only SMTPUTF8 can carry it (RFC 6531).
+    """
+    local, at, domain = address.rpartition("@")
+    if domain.isascii() or not local.isascii():
+        return address
+    return local + at + ".".join(_a_label(label) for label in domain.split("."))
+
+
+def _a_label(label: str) -> str:
+    if label.isascii():
+        return label
+    return "xn--" + unicodedata.normalize("NFC", label.lower()).encode("punycode").decode("ascii")
 
 
 def without_tag(address: str) -> str:
