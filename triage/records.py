@@ -23,6 +23,55 @@ class MessageState(StrEnum):
     LEFT = "left"  # backlog: leave; never touched
 
 
+class TicketEventKind(StrEnum):
+    """What happens to a ticket. The estimator learns from the first three."""
+
+    OPENED = "opened"  # data: team, language, priority, due_at
+    ANSWERED = "answered"  # a person wrote to the customer; data: how
+    CLOSED = "closed"  # without an answer; data: reason
+    BROKEN = "broken"  # the promised instant has passed
+    REMINDED = "reminded"  # the team was told
+    RENEWED = "renewed"  # the customer was told a later date; data: due_at
+
+
+class TicketOutcome(StrEnum):
+    """What became of a ticket's promise."""
+
+    KEPT = "kept"
+    BROKEN = "broken"  # stays so when the answer comes; taken back when an earlier answer is found late
+    ANSWERED = "answered"  # nothing was promised
+    CLOSED = "closed"  # without an answer: it counts neither way
+
+
+@dataclass(frozen=True, slots=True)
+class TicketEvent:
+    """One line of a ticket's history, as it became known."""
+
+    ticket: str
+    kind: TicketEventKind
+    at: datetime
+    known_at: datetime
+    data: Mapping[str, Any]
+    id: int = 0  # 0: not recorded yet
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPromise:
+    """A ticket whose customer waits for a promised instant, with the mail that opened it."""
+
+    ticket: str
+    team: str
+    priority: str
+    language: str | None
+    opened_at: datetime
+    due_at: datetime
+    message: int  # row of the mail that opened it
+    place: MessageKey | None  # where that mail is now
+    fingerprint: str
+    message_id: str | None
+    decision: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """A message that is about to be worked on."""
@@ -46,6 +95,14 @@ class Ticket:
     last_reply_at: datetime | None
     first_response_at: datetime | None
     promise: Mapping[str, Any]
+    customer: str | None = None  # the address that answers go to
+    writers: frozenset[str] = frozenset()  # addresses that wrote into it, case folded; colleagues are among them
+    outcome: str | None = None  # TicketOutcome; None: nobody has answered, and the promise is not broken
+
+    @property
+    def waits(self) -> bool:
+        """Whether the customer has had no answer yet."""
+        return self.first_response_at is None and self.outcome != TicketOutcome.CLOSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +155,7 @@ class NewPlan:
     effects: tuple[NewEffect, ...]
     opens: Mapping[str, Any] | None  # columns of the ticket that this message opens; None: it joins one
     thread_ids: tuple[str, ...]
+    event: TicketEvent | None = None  # of the ticket that it opens, where a customer waits for a person
 
 
 @dataclass(frozen=True, slots=True)

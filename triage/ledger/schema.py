@@ -140,6 +140,44 @@ tickets = sa.Table(
     sa.Column("first_response_at", Instant),
     sa.Column("outcome", sa.String(24)),
     sa.Index(None, "opened_at"),
+    sa.Index(None, "mailbox", "outcome", "due_at"),
+)
+
+# What happened to tickets, in the order in which it became known: all that the estimator of promises learns from.
+ticket_events = sa.Table(
+    "ticket_events",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("ticket", sa.String(16), nullable=False),
+    sa.Column("kind", sa.String(12), nullable=False),  # records.TicketEventKind
+    sa.Column("at", Instant, nullable=False),  # when it happened
+    sa.Column("known_at", Instant, nullable=False),  # when it was found out; of imported history: when it happened
+    sa.Column("data", sa.JSON, nullable=False),
+    sa.Index(None, "ticket", "kind"),
+    sa.Index(None, "kind", "at"),
+    sa.Index(None, "known_at", "id"),
+)
+
+# The estimator as it stood after some event, so that a start need not read all of them again. One row.
+estimator = sa.Table(
+    "estimator",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column(
+        "generation", sa.Integer, nullable=False
+    ),  # raised when events were put in between: all is to be read anew
+    sa.Column("last_event", sa.Integer, nullable=False),
+    sa.Column("state", sa.JSON),  # NULL: none is kept
+)
+
+# How far folders beside the watched one were looked through: Sent, "no answer needed".
+folder_cursors = sa.Table(
+    "folder_cursors",
+    metadata,
+    sa.Column("mailbox", sa.String(40), primary_key=True),
+    sa.Column("folder", sa.String(500), primary_key=True),
+    sa.Column("uidvalidity", sa.BigInteger, nullable=False),
+    sa.Column("next_uid", sa.BigInteger, nullable=False),
 )
 
 thread_ids = sa.Table(

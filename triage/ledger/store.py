@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from triage.errors import LedgerError
-from triage.ledger import schema
+from triage.ledger import promises, schema
 from triage.ledger.migrate import upgrade
 from triage.ledger.writer import Writer, connect
 from triage.lifecycle import Event, Kind, State, advance, is_final
@@ -29,6 +29,7 @@ from triage.records import (
     Outcome,
     Pending,
     Ticket,
+    TicketEvent,
 )
 
 m, e, t = schema.messages.c, schema.effects.c, schema.tickets.c
@@ -42,6 +43,7 @@ class Ledger:
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
+        self.tickets = promises.TicketBook(writer)  # what becomes of tickets after they were opened
 
     @classmethod
     def open(cls, path: Path) -> Ledger:
@@ -253,6 +255,19 @@ class Ledger:
         count, oldest = (await self._writer.run(lambda c: c.execute(query).one()))._tuple()
         return int(count), oldest
 
+    async def add(self, message: int, effect: NewEffect, event: TicketEvent, now: datetime) -> Effect:
+        """Plan one more effect of a decided message, such as a reminder; *event* goes into its ticket's history with it."""
+
+        def operation(c: sa.Connection) -> Effect:
+            added = _insert_effect(c, message, effect, now)
+            if added.state is State.PLANNED:
+                settled = (m.id == message, m.state == MessageState.SETTLED)
+                c.execute(schema.messages.update().where(*settled).values(state=MessageState.PLANNED))
+            promises.append(c, [event])
+            return added
+
+        return await self._writer.run(operation)
+
     async def moved(self, id: int, place: MessageKey) -> None:
         """Where a message is now."""
         await self._writer.run(lambda c: _place(c, id, place))
@@ -308,11 +323,8 @@ def _ticket_of(c: sa.Connection, inquiry: Inquiry, now: datetime) -> Ticket | No
         names = [name for name in c.execute(query.order_by(m.id.desc()).limit(1)).scalars() if name]
     if not names:
         return None
-    row = c.execute(sa.select(schema.tickets).where(t.ticket.in_(names)).order_by(t.opened_at).limit(1)).one_or_none()
-    if row is None:
-        return None
-    return Ticket(row.ticket, row.mailbox, row.team, row.opened_at, row.due_at, row.priority, row.category,
-                  row.last_reply_at, row.first_response_at, row.promise)  # fmt: skip
+    found = promises.tickets(c, names)
+    return found[0] if found else None
 
 
 def _record(c: sa.Connection, plan: NewPlan, now: datetime) -> list[Effect]:
@@ -325,7 +337,9 @@ def _record(c: sa.Connection, plan: NewPlan, now: datetime) -> list[Effect]:
     if plan.state is MessageState.OBSERVED:
         return []
     if plan.opens is not None:
-        c.execute(schema.tickets.insert().prefix_with("OR IGNORE").values(ticket=plan.ticket, **plan.opens))
+        opened = c.execute(schema.tickets.insert().prefix_with("OR IGNORE").values(ticket=plan.ticket, **plan.opens))
+        if plan.event is not None and opened.rowcount:
+            promises.append(c, [plan.event])
     if plan.thread_ids:
         rows = [{"message_id": message_id, "ticket": plan.ticket} for message_id in plan.thread_ids]
         c.execute(schema.thread_ids.insert().prefix_with("OR IGNORE"), rows)
