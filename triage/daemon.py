@@ -27,14 +27,13 @@ DUE_AT_ONCE = 100
 class Worker:
     """Watches one mailbox for as long as it runs: connect, recover, then fetch, process, retry, wait. Reconnects with backoff."""
 
-    def __init__(self, services: Services, mailbox: Mailbox, *, backoff: Backoff | None = None) -> None:
+    def __init__(self, services: Services, mailbox: Mailbox) -> None:
         self.mailbox = mailbox
         self.progress_at = services.clock.monotonic()  # of the last step, failed ones too: what the watchdog is fed by
         self.trouble: str | None = "starting"  # why the mailbox is not being worked on; None: all is well
         self.settled = asyncio.Event()  # set whenever nothing is left to do
         self.wake = asyncio.Event()  # set to look at once
         self._services = services
-        self._backoff = backoff or Backoff()
         self._performer = Performer(services, mailbox)
         self._stopping = False
         self._cursor = 1  # UIDs below were looked at since the last reconciliation
@@ -57,7 +56,8 @@ class Worker:
                 self.trouble = str(error)
                 metrics.connected.labels(self.mailbox.name).set(0)
                 metrics.connection_failures.labels(self.mailbox.name).inc()
-                wait = self._backoff.wait(failures, self._services.random())
+                ceiling = self._services.office.settings.retry.reconnect_ceiling.total_seconds()
+                wait = Backoff(ceiling=ceiling).wait(failures, self._services.random())
                 remedy = (
                     "check username and password in config/triage.yaml" if isinstance(error, LoginRefused) else None
                 )

@@ -38,7 +38,6 @@ T = TypeVar("T")
 
 HEAD_BYTES = 65_536  # what is read of a mail that is too large to read
 SEARCH_WINDOW = 50_000  # UIDs a SEARCH asks about: imaplib gives up on an answer of over 1,000,000 bytes
-COMMAND_DEADLINE = 120.0  # seconds for a command as a whole; a server may trickle bytes and never hit the read timeout
 BYTES_PER_SECOND = 50_000  # slowest line that is given time for large bodies
 
 
@@ -219,8 +218,8 @@ class Mailbox:
     async def fetch(self, sizes: Mapping[int, tuple[int, datetime]], *, largest: int) -> list[Fetched]:
         """The messages named in *sizes*, from the selected folder. Larger ones than *largest* bytes come in part."""
         whole = [uid for uid, (size, _) in sizes.items() if size <= largest]
-        deadline = COMMAND_DEADLINE + sum(sizes[uid][0] for uid in whole) / BYTES_PER_SECOND
-        return await self._run(lambda: self._fetch(sizes, set(whole)), deadline)
+        more = sum(sizes[uid][0] for uid in whole) / BYTES_PER_SECOND
+        return await self._run(lambda: self._fetch(sizes, set(whole)), more)
 
     def _fetch(self, sizes: Mapping[int, tuple[int, datetime]], whole: set[int]) -> list[Fetched]:
         client, folder = self._connected(), self.selected()
@@ -347,8 +346,9 @@ class Mailbox:
 
     # -- the thread --------------------------------------------------------------------------------------------------------
 
-    async def _run(self, command: Callable[[], T], deadline: float = COMMAND_DEADLINE) -> T:
-        """Run *command* in the connection's thread, under a deadline; any trouble ends the connection."""
+    async def _run(self, command: Callable[[], T], more: float = 0.0) -> T:
+        """Run *command* in the connection's thread, with *more* seconds than usual; any trouble ends the connection."""
+        deadline = self._server.command_timeout.total_seconds() + more
         future = asyncio.get_running_loop().run_in_executor(self._pool, command)
         try:
             answer = await asyncio.wait_for(asyncio.shield(future), deadline)

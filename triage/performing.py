@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Coroutine, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -167,8 +167,9 @@ class Performer:
 
     def _next(self, effect: Effect) -> datetime | None:
         services = self._services
+        policy = POLICIES[effect.kind]
         return next_try(
-            POLICIES[effect.kind],
+            replace(policy, first=min(policy.first, services.office.settings.retry.first_wait)),
             attempt=effect.attempts + 1,
             born=effect.born_at,
             now=services.clock.now(),

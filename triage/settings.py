@@ -34,6 +34,12 @@ def _address(value: str) -> str:
     return f"{local}@{domain.lower()}"
 
 
+def _colleague(value: str) -> str:
+    if value.startswith("@"):
+        return _address(f"any{value}").removeprefix("any")
+    return _address(value)
+
+
 def _pattern(value: str) -> str:
     try:
         re.compile(value)
@@ -50,6 +56,7 @@ def _one_line(value: str) -> str:
 
 Span = Annotated[timedelta, BeforeValidator(_span, json_schema_input_type=str)]
 MailAddress = Annotated[str, AfterValidator(_address)]
+Colleague = Annotated[str, AfterValidator(_colleague)]  # an address, or @domain
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Line = Annotated[str, AfterValidator(_one_line)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")]
@@ -90,6 +97,10 @@ class ImapServer(Model):
     password: Secret = Field(description="Where the password is found.")
     connect_timeout: Span = Field(timedelta(seconds=15), description="For the connection and the TLS handshake.")
     read_timeout: Span = Field(timedelta(seconds=60), description="For each answer of the server.")
+    command_timeout: Span = Field(
+        timedelta(minutes=2),
+        description="For a command as a whole, besides a second for each 50 kB to fetch: a server may trickle bytes for ever.",
+    )
 
 
 class SmtpServer(Model):
@@ -167,6 +178,13 @@ class Mailbox(Model):
         "triage",
         description="Mail that was there before the first start: forward and file without an answer, or leave it.",
     )
+    watch_sent: tuple[Line, ...] = Field(
+        (), description="Folders in which answers of colleagues are found; empty: the server's folder for sent mail."
+    )
+    no_answer_needed: tuple[Line, ...] = Field(
+        ("Triaged/No answer needed",),
+        description="Mail that a colleague moves here needs no answer (spam, thanks): its promise counts neither way.",
+    )
     quarantine: str = Field("Triaged/Quarantine", description="Folder for mail that failed three times.")
     bounces: str = Field(
         "Triaged/Bounces", description="Folder for bounces of our own mail and for our own mail read back."
@@ -236,6 +254,15 @@ class Limits(Model):
     message_seconds: Span = Field(timedelta(seconds=30), description="Deadline for deciding about one batch's mail.")
 
 
+class Retry(Model):
+    """When to try again what the other side put off. Waits double; how long it is tried is fixed (docs/reliability.md)."""
+
+    first_wait: Span = Field(timedelta(seconds=30), description="Before the second attempt at a reply or forward.")
+    reconnect_ceiling: Span = Field(
+        timedelta(minutes=2), description="Longest wait before a mailbox that cannot be reached is tried again."
+    )
+
+
 class Http(Model):
     """Metrics and health."""
 
@@ -261,6 +288,10 @@ class Settings(Model):
     )
     shop: Shop
     mailboxes: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")], Mailbox] = Field(min_length=1)
+    staff: tuple[Colleague, ...] = Field(
+        (),
+        description="Colleagues who answer from addresses of their own: an address, or @domain. Known without: support mailboxes, team inboxes, and all of the support mailboxes' domains that are not mail providers'.",
+    )
     smtp: SmtpServer
     ledger: Path = Field(Path("state/triage.db"), description="The ledger's SQLite file; relative to the home.")
     model: str = Field(
@@ -270,6 +301,7 @@ class Settings(Model):
     )
     caps: Caps = Field(default_factory=Caps)
     limits: Limits = Field(default_factory=Limits)
+    retry: Retry = Field(default_factory=Retry)
     http: Http = Field(default_factory=Http)
     logging: Logging = Field(default_factory=Logging)
     drain: Span = Field(timedelta(seconds=30), description="On SIGTERM: time to finish what was begun.")
