@@ -1,0 +1,1 @@
+"""Tests. What several of them share lies in tests/support."""

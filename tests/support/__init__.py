@@ -1,0 +1,1 @@
+"""Servers, a home and a daemon process for tests."""
