@@ -84,9 +84,13 @@ class Estimator:
         at: datetime,
         language: str | None = None,
         written_at: datetime | None = None,
+        first_response: timedelta | None = None,
     ) -> Promise:
-        """The promise for a ticket opened *at*, told at *written_at* (default: at once). Changes nothing."""
-        return self._promise(team, language, priority, at, max(at, written_at or at))
+        """The promise for a ticket opened *at*, told at *written_at* (default: at once). Changes nothing.
+
+        *first_response* is what the owner configured for this very kind of mail, where it differs from the team's terms.
+        """
+        return self._promise(team, language, priority, at, max(at, written_at or at), first_response)
 
     def remember(self, case_id: str, promise: Promise, *, priority: str) -> None:
         """Take a ticket into the sample, and count its promise as kept or broken when the time comes.
@@ -95,9 +99,18 @@ class Estimator:
         """
         self._take(case_id, promise.team, promise.language, priority, promise.opened_at, promise.due_at)
 
-    def learn(self, case_id: str, *, team: str, priority: str, at: datetime, language: str | None = None) -> None:
-        """Take a ticket of the past into the sample that was promised nothing (imported history)."""
-        self._take(case_id, team, language, priority, at, None)
+    def learn(
+        self,
+        case_id: str,
+        *,
+        team: str,
+        priority: str,
+        at: datetime,
+        language: str | None = None,
+        due_at: datetime | None = None,
+    ) -> None:
+        """Take a ticket into the sample as it was written down: promised *due_at*, or nothing (imported history)."""
+        self._take(case_id, team, language, priority, at, due_at)
 
     def answered(self, case_id: str, at: datetime) -> bool:
         """A person answered the customer; False where no such ticket is open."""
@@ -175,8 +188,18 @@ class Estimator:
                 estimator._follow(ticket, hold=ticket.held)
         return estimator
 
-    def _promise(self, team: str, language: str | None, priority: str, opened_at: datetime, now: datetime) -> Promise:
+    def _promise(
+        self,
+        team: str,
+        language: str | None,
+        priority: str,
+        opened_at: datetime,
+        now: datetime,
+        first_response: timedelta | None = None,
+    ) -> Promise:
         terms = self._terms(team)
+        if first_response is not None:
+            terms = replace(terms, first_response=first_response)
         hours = terms.hours
         sample = self._samples.sample(
             terms,

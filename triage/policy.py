@@ -67,11 +67,32 @@ class Team(Model):
         default_factory=RoundTheClock,
         description="The same for mail whose rule says clock: round-the-clock, in hours of every day and night.",
     )
+    level: float = Field(
+        0.95,
+        ge=0.5,
+        le=0.99,
+        description="Share of promises to be kept: 0.95, 0.9 or 0.8. A lower one makes them much shorter, and breaks more.",
+    )
+    measure_by_language: bool = Field(
+        False, description="Measure waits of each language apart; only where other people answer it."
+    )
+    reminder: OpeningTime | Literal["never"] = Field(
+        timedelta(hours=1),
+        description="The inbox is reminded once, this much opening time before a promise breaks. never: not at all.",
+    )
+    renew: bool = Field(
+        False, description="Write a later date to the customer (text renewed) before a promise breaks, once."
+    )
     longest_promise: OpeningTime = Field(
         timedelta(hours=80),
         description="Beyond this much opening time no date is stated; ten working days of eight hours.",
     )
     forward: Forwarding = Field(default_factory=Forwarding, description="How the team gets the mail.")
+
+    @property
+    def remind_before(self) -> timedelta | None:
+        """Opening time before a promise breaks at which the inbox is reminded; None: never."""
+        return None if self.reminder == "never" else self.reminder
 
     def response(self, priority: Priority, clock: Clock) -> timedelta:
         """By when a person answers, in time of *clock*."""
