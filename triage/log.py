@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
 get = structlog.get_logger
+
+
+def _without_empty(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keys that say nothing are not written."""
+    return {key: value for key, value in event.items() if value is not None}
 
 
 def configure(level: str = "info", form: str = "text") -> None:
@@ -25,6 +31,7 @@ def configure(level: str = "info", form: str = "text") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _without_empty,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
