@@ -232,10 +232,10 @@ class Caps(Model):
 
     per_sender: int = Field(3, ge=1, description="To one address within 24 hours.")
     per_domain: int = Field(
-        100, ge=1, description="To one domain within an hour (large mail providers are counted like others)."
+        1000, ge=1, description="To one domain within an hour; a large mail provider's domain is one too."
     )
     per_minute: int = Field(
-        120, ge=1, description="In total within a minute: above it the breaker opens and stays open."
+        3000, ge=1, description="In total within a minute: above it the breaker opens, until 'triage resume'."
     )
     conversation: Span = Field(
         timedelta(days=3), description="Further mail in a conversation gets no second answer within this span."
