@@ -2,18 +2,18 @@
 
 A program's own statement ("this message was generated automatically", "to unsubscribe, click") is enough where the mail answers nothing
 and passes nothing on. Weaker signs (a script's mailer, an address of a function, thanks for an order, the subject of a confirmation)
-count one each: a person may have any of them, hardly three.
+count together: a person may have any of them, hardly three.
 """
 
 from __future__ import annotations
 
 from triage.message import Message
-from triage.phrases import any_of, flat, is_answer, is_passed_on
+from triage.phrases import any_of, first_person, flat, is_answer, is_passed_on
 
 _READ = 6_000  # characters of the own words; what follows is read as the footer
 _BEGINNING = 400
 _FOOTER = 3_000
-_SIGNS = 3
+_ENOUGH = 3
 
 # The mail speaks of itself ("this message"); "I only got an automatic message from you" is a customer's complaint.
 _STATEMENT = any_of(
@@ -94,25 +94,23 @@ _LETTER_BEGINS = (
     100  # characters; a newsletter comes to its subscription last, a customer who cannot unsubscribe begins with it
 )
 _FEW_WORDS = 600  # characters; in so short a text one who says "I" or "my" is a person
-_FIRST_PERSON = any_of(
-    r"\b(?:i|i['’]m|i['’]ve|my|me|ich|mich|mir|mein\w*|je|j['’]\w*|moi|mon|mes|yo|mi|mis|io|mio|mia|eu|meu"
-    r"|minha|ik|mij|mijn|jeg|jag|min|mig)\b",
-    r"\b(?:minä|mój|moje|mnie|mi|můj|mně|я|мне|меня|мой|мені|мене|én|nekem|ben|benim)\b|私|我|저는|제가",
-)
 _SCRIPT_MAILER = any_of(
     r"microsoft cdo|phpmailer|swift ?mailer|php/\d|^php\b|nodemailer|javamail|jakarta mail|\bdrupal|wordpress",
     r"magento|prestashop|\baspnet|cdonts",
     r"persits|aspemail|jmail|\bmime-lite|mime::lite|mail::sender|perl|python|ruby|\bcron|sendblaster|mailchimp",
     r"interspire|lyris|acymailing",
 )
+# Addresses of programs, and addresses from which programs and people write.
+_PROGRAM = any_of(
+    r"^(?:bookings?|orders?|billing|invoices?|invoicing|receipts?|confirmations?|reservations?|registrations?)$",
+    r"^(?:newsletters?|promo(?:tions)?|offers?|deals|updates?|alerts?|notifications?|notify|system|automat\w*|robot|bot|mailer)$",
+    r"^(?:feedbackloop|fbl|abusedesk|scomp|server|monitor\w*)$",
+)
 _FUNCTION = any_of(
-    r"^(?:bookings?|orders?|billing|invoices?|invoicing|receipts?|payments?|accounts?|confirmations?"
-    r"|reservations?|registrations?|tickets?)$",
-    r"^(?:newsletters?|news|marketing|promo(?:tions)?|offers?|deals|updates?|alerts?|notifications?|notify"
-    r"|system|automat\w*|robot|bot|mailer)$",
-    r"^(?:bestellung(?:en)?|rechnung(?:en)?|buchung(?:en)?|versand|shop|store|webshop|web|website|webmaster"
-    r"|server|admin(?:istrator)?|monitor\w*)$",
-    r"^(?:feedbackloop|fbl|feedback|abusedesk|abuse|scomp|staff|welcome|hello|team|service|customerservice|customer[._-]?care)$",
+    r"^(?:payments?|accounts?|tickets?|news|marketing|bestellung(?:en)?|rechnung(?:en)?|buchung(?:en)?"
+    r"|versand|shop|store|webshop)$",
+    r"^(?:web|website|webmaster|admin(?:istrator)?|feedback|abuse|staff|welcome|hello|team|service"
+    r"|customer[._-]?(?:service|care))$",
 )
 _THANKS = any_of(
     r"\bthank(?:s| you) for (?:your )?(?:booking|order|ordering|purchase|purchasing|payment|registering"
@@ -151,17 +149,17 @@ def notice(message: Message) -> str | None:
     letter = _newsletter(words) or _newsletter(_footer(message))
     if letter is not None:
         return f"text: {letter}"
-    signs = [sign for sign in _signs(message, words) if sign is not None]
+    signs = [(weight, sign) for weight, sign in _signs(message, words) if sign]
     statement = _STATEMENT.search(words)
     if statement is not None:
         # Behind a question it may be what a customer pasted: "what does this mean? ... do not reply to this e-mail".
         pasted = "?" in words[: statement.start()] and not signs
         return None if pasted else f"text: {statement[0]}"
-    return " / ".join(signs) if len(signs) >= _SIGNS else None
+    return " / ".join(sign for _, sign in signs) if sum(weight for weight, _ in signs) >= _ENOUGH else None
 
 
 def _newsletter(words: str) -> str | None:
-    if len(words) < _FEW_WORDS and _FIRST_PERSON.search(words):
+    if len(words) < _FEW_WORDS and first_person(words):
         return None
     found = _NEWSLETTER.search(words, _LETTER_BEGINS)
     return found[0] if found else None
@@ -173,15 +171,18 @@ def _footer(message: Message) -> str:
     return "" if quoted else flat(message.text[-_FOOTER:], _FOOTER)
 
 
-def _signs(message: Message, words: str) -> tuple[str | None, ...]:
+def _signs(message: Message, words: str) -> tuple[tuple[int, str], ...]:
+    """Each sign with its weight; "" for a sign that is not there."""
     mailer = message.headers.get("x-mailer") or message.headers.get("user-agent")
     local_part = message.from_address.local_part if message.from_address else ""
     thanks = _THANKS.search(words[:_BEGINNING])
     confirms = _CONFIRMS.search(message.subject)
+    encloses = any(part.content_type == "message/rfc822" for part in message.attachments)
     return (
-        f"X-Mailer: {mailer[:60]}" if _SCRIPT_MAILER.search(mailer) else None,
-        f"From: {local_part}@" if _FUNCTION.search(local_part) else None,
-        f"text: {thanks[0]}" if thanks else None,
-        f"Subject: {confirms[0]}" if confirms else None,
-        "enclosed mail" if any(part.content_type == "message/rfc822" for part in message.attachments) else None,
+        (1, f"X-Mailer: {mailer[:60]}" if _SCRIPT_MAILER.search(mailer) else ""),
+        (2, f"From: {local_part}@" if _PROGRAM.search(local_part) else ""),
+        (1, f"From: {local_part}@" if _FUNCTION.search(local_part) else ""),
+        (1, f"text: {thanks[0]}" if thanks else ""),
+        (1, f"Subject: {confirms[0]}" if confirms else ""),
+        (1, "enclosed mail" if encloses else ""),
     )

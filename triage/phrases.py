@@ -15,7 +15,7 @@ def any_of(*phrases: str) -> re.Pattern[str]:
 
 def heading(phrases: Iterable[str]) -> re.Pattern[str]:
     """One expression that matches a subject which begins with one of *phrases*: alone, or before a colon, dash or bracket."""
-    joined = "|".join(phrase.replace(" ", r"[\s-]+") for phrase in phrases)
+    joined = "|".join(phrase.replace(" ?", r"[\s-]*").replace(" ", r"[\s-]+") for phrase in phrases)
     return re.compile(rf"\s*[\[\(<\"'*#!]*\s*(?:{joined})(?:\s*[:：\]\)>*!.,-]|\s*$)", re.IGNORECASE)
 
 
@@ -66,6 +66,18 @@ def names_goods(text: str) -> bool:
 def about_goods(text: str) -> bool:
     """Whether *text* names goods or speaks of their delivery: then "I am away" is a customer's wish."""
     return names_goods(text) or _DELIVERY.search(text) is not None
+
+
+_FIRST_PERSON = any_of(
+    r"\b(?:i|i['’]m|i['’]ve|my|me|ich|mich|mir|mein\w*|je|j['’]\w*|moi|mon|mes|yo|mi|mis|io|mio|mia|eu|meu"
+    r"|minha|ik|mij|mijn|jeg|jag|min|mig)\b",
+    r"\b(?:minä|mój|moje|mnie|mi|můj|mně|я|мне|меня|мой|мені|мене|én|nekem|ben|benim)\b|私|我|저는|제가",
+)
+
+
+def first_person(text: str) -> bool:
+    """Whether somebody says "I", "me" or "my" in *text*."""
+    return _FIRST_PERSON.search(text) is not None
 
 
 def is_answer(message: Message) -> bool:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from triage import marks
 from triage.absence_text import absence
+from triage.acknowledgement_text import acknowledgement
 from triage.bounce_text import bounce
 from triage.identity import KIND_HEADER, is_own_message_id, own_message_ids
 from triage.message import Address, Message
@@ -300,6 +301,12 @@ RUNGS: tuple[Rung, ...] = (
         _mark(absence),
     ),
     Rung(
+        "acknowledgement",
+        "Another help desk has received our mail, by its own words.",
+        "Help desks that thank each other for ever",
+        _mark(acknowledgement),
+    ),
+    Rung(
         "automatic", "A notification or newsletter, by its own words.", "Notifications without headers", _mark(notice)
     ),
     Rung(
@@ -371,6 +378,13 @@ RUNGS: tuple[Rung, ...] = (
         "Replies are paused.",
         "triage pause",
         lambda case: "replies are paused" if case.at.paused else None,
+        True,
+    ),
+    Rung(
+        "colleague",
+        "A colleague writes into a ticket: an answer of which we got a copy, or a note.",
+        "config/triage.yaml, staff; judged with the ticket",
+        None,
         True,
     ),
     Rung(RULE, "A rule says reply: never.", "config/routing.yaml; judged with the rules", None, True),

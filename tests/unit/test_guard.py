@@ -144,6 +144,36 @@ def test_a_cap_that_the_operator_raised_holds(senders: guard.Senders) -> None:
     assert judge(PERSON, senders, replies_to_sender=4, caps=caps).allowed
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "returns@partner.example",
+        "bounces+SRS=ab1Cd=QH@tenant.example",
+        "SRS0=x=y=lindner.example=karin@fwd.example",
+        "",
+    ],
+    ids=["a shop's returns desk", "forwarded by Microsoft 365", "forwarded with SRS", "no return path noted"],
+)
+def test_return_paths_of_people(path: str, senders: guard.Senders) -> None:
+    header = f"Return-Path: <{path}>\n".encode() if path else b""
+    assert judge(header + PERSON, senders).allowed
+
+
+@pytest.mark.parametrize(
+    "path", ["bounce@m.example", "news-bounces+ab=c.d@l.example", "returns+7=ab=c.d@m.example", "x@bounces.m.example"]
+)
+def test_return_paths_of_lists_and_mass_mailers(path: str, senders: guard.Senders) -> None:
+    assert judge(f"Return-Path: <{path}>\n".encode() + PERSON, senders).reason == "list-envelope"
+
+
+def test_a_bounce_that_a_person_passes_on_is_answered(senders: guard.Senders) -> None:
+    bounce = (ROOT / "tests" / "data" / "mail" / "guard" / "bounce-dsn-in-mixed.eml").read_bytes()
+    raw = bounce.replace(b"service@provider.example", b"karin@lindner.example").replace(
+        b"Subject: Mail", b"Subject: Fwd: what is this?"
+    )
+    assert judge(raw, senders).allowed
+
+
 # --- known senders ---------------------------------------------------------------------------------------------------
 
 
