@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from triage import signals
 from triage.attachment_kinds import kinds_of
-from triage.expressions import compiled, glob
+from triage.expressions import ExpressionSet, compiled, glob
 from triage.message import Message, Prediction, Verdict
 from triage.opening_hours import OpeningHours
 from triage.rules import Signal, When, shown_key
@@ -42,11 +42,35 @@ class Circumstances:
     lists: SenderLists = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Expressions:
+    """The expressions of all rules, by what they look at: each of these is walked once for all of them."""
+
+    subject: ExpressionSet
+    text: ExpressionSet
+    senders: ExpressionSet
+    recipients: ExpressionSet
+
+    @classmethod
+    def of(cls, blocks: Iterable[When]) -> Self:
+        """Those in *blocks*, which are all blocks of all rules, the inner ones too."""
+        blocks = tuple(blocks)
+        return cls(
+            ExpressionSet(each for block in blocks for each in block.subject_matches or ()),
+            ExpressionSet(each for block in blocks for each in block.text_matches or ()),
+            ExpressionSet(glob(each) for block in blocks for each in block.sender or () if "*" in each),
+            ExpressionSet(glob(each) for block in blocks for each in block.recipient or () if "*" in each),
+        )
+
+
 class Case:
     """One mail under the rules, and what several conditions ask about it, each computed once. One owner, one thread."""
 
-    def __init__(self, message: Message, at: Circumstances, hours: Mapping[str, OpeningHours]) -> None:
+    def __init__(
+        self, message: Message, at: Circumstances, hours: Mapping[str, OpeningHours], expressions: Expressions
+    ) -> None:
         self.message = message
+        self._expressions = expressions
         self.at = at
         self.category = at.prediction.category or NONE
         self.about = at.prediction.about or NONE
@@ -70,6 +94,16 @@ class Case:
         return Text(self.own_text)
 
     @cached_property
+    def found_in_subject(self) -> frozenset[str]:
+        """The expressions of `subject_matches` that the subject has a match for."""
+        return self._expressions.subject.found(self.message.subject)
+
+    @cached_property
+    def found_in_text(self) -> frozenset[str]:
+        """Those of `text_matches` that subject or own words have a match for."""
+        return self._expressions.text.found(self.own_text)
+
+    @cached_property
     def senders(self) -> tuple[str, ...]:
         """Who wrote: From, and where it differs (a contact form) the address that an answer goes to. Case folded."""
         author = self.message.from_address
@@ -86,11 +120,16 @@ class Case:
 
     @cached_property
     def sender_names(self) -> frozenset[str]:
-        return names_of(self.senders)
+        """What `sender` may say of them: addresses, domains, and the expressions of patterns that fit."""
+        return names_of(self.senders).union(*map(self._expressions.senders.found, self.senders))
 
     @cached_property
     def recipient_names(self) -> frozenset[str]:
-        return names_of(self.recipients)
+        return names_of(self.recipients).union(*map(self._expressions.recipients.found, self.recipients))
+
+    @cached_property
+    def header_names(self) -> frozenset[str]:
+        return frozenset(name for name, _ in self.message.headers.fields)
 
     @cached_property
     def kinds(self) -> frozenset[str]:
@@ -127,6 +166,11 @@ def names_of(addresses: Iterable[str]) -> frozenset[str]:
             names.add(domain)
             domain = domain.partition(".")[2]
     return frozenset(names)
+
+
+def name_of(person: str) -> str:
+    """What stands for *person*, as an operator writes it, in the names of a mail."""
+    return glob(person) if "*" in person else person.removeprefix("@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,15 +219,8 @@ def _people(
     names: Callable[[Case], frozenset[str]], addresses: Callable[[Case], tuple[str, ...]]
 ) -> Callable[..., _Pair]:
     def condition(wanted: tuple[str, ...]) -> _Pair:
-        plain = frozenset(value.removeprefix("@") for value in wanted if "*" not in value)
-        globs = [glob(value) for value in wanted if "*" in value]
-
-        def holds(case: Case) -> bool:
-            if not plain.isdisjoint(names(case)):
-                return True
-            return bool(globs) and any(each.search(address) for each in globs for address in addresses(case))
-
-        return holds, lambda case: ", ".join(addresses(case)[:5]) or "missing"
+        values = frozenset(map(name_of, wanted))
+        return lambda case: not values.isdisjoint(names(case)), lambda case: ", ".join(addresses(case)[:5]) or "missing"
 
     return condition
 
@@ -212,15 +249,14 @@ def _word_list(text: Callable[[Case], Text]) -> Callable[[Mapping[str, tuple[str
     return condition
 
 
-def _matches(text: Callable[[Case], str]) -> Callable[[tuple[str, ...]], _Pair]:
+def _matches(read: Callable[[Case], frozenset[str]]) -> Callable[[tuple[str, ...]], _Pair]:
     def condition(wanted: tuple[str, ...]) -> _Pair:
-        expressions = [compiled(expression) for expression in wanted]
+        values = frozenset(wanted)
 
         def found(case: Case) -> str:
-            matching = (raw for raw, each in zip(wanted, expressions, strict=True) if each.search(text(case)))
-            return f"'{raw}'" if (raw := next(matching, None)) else "no match"
+            return next((f"'{expression}'" for expression in wanted if expression in read(case)), "no match")
 
-        return lambda case: any(each.search(text(case)) is not None for each in expressions), found
+        return lambda case: not values.isdisjoint(read(case)), found
 
     return condition
 
@@ -247,11 +283,13 @@ def _attachment(wanted: tuple[str, ...]) -> _Pair:
 
 
 def _header(wanted: Mapping[str, str]) -> _Pair:
-    globs = [(name.lower(), glob(value)) for name, value in wanted.items()]
+    globs = [(name.lower(), compiled(glob(value))) for name, value in wanted.items()]
 
     def lacking(case: Case) -> str | None:
         for name, each in globs:
-            if not any(each.search(value) for value in case.message.headers.get_all(name)):
+            if name not in case.header_names or not any(
+                each.search(value) for value in case.message.headers.get_all(name)
+            ):
                 return name
         return None
 
@@ -259,7 +297,7 @@ def _header(wanted: Mapping[str, str]) -> _Pair:
         name = lacking(case)
         if name is None:
             return "as wanted"
-        return f"another value in {name}" if name in case.message.headers else f"without {name}"
+        return f"another value in {name}" if name in case.header_names else f"without {name}"
 
     return lambda case: lacking(case) is None, found
 
@@ -367,8 +405,8 @@ _CONDITIONS: dict[str, Callable[[Any], _Pair]] = {
     "recipient": _people(lambda case: case.recipient_names, lambda case: case.recipients),
     "subject_words": _word_list(lambda case: case.subject),
     "words": _word_list(lambda case: case.own),
-    "subject_matches": _matches(lambda case: case.message.subject),
-    "text_matches": _matches(lambda case: case.own_text),
+    "subject_matches": _matches(lambda case: case.found_in_subject),
+    "text_matches": _matches(lambda case: case.found_in_text),
     "order_number": _yes_or_no(lambda case: bool(case.message.order_numbers)),
     "order_number_matches": _order_number_matches,
     "attachment": _attachment,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
 from typing import Literal, Self
@@ -14,7 +13,7 @@ from triage.conditions import Circumstances
 from triage.message import Message
 from triage.opening_hours import OpeningHours
 from triage.routing import FALLBACK, Route, Rules
-from triage.rules import PRIORITIES, Clock, Fallback, Name, Outcome, Priority, Rule, When
+from triage.rules import PRIORITIES, Clock, Fallback, Name, Outcome, Priority, Rule
 from triage.settings import Language, Line, MailAddress, Model
 
 ROUND_THE_CLOCK = {"mon-sun": "24h"}
@@ -128,10 +127,11 @@ class Policy(Model):
             if team is not None and team not in self.teams:
                 faults.append(f"{key}.team: no team {team!r}; one of {known}")
         for i, rule in enumerate(self.rules):
-            for key, when in conditions(rule.when, f"rules.{i}.when"):
+            for place, when in rule.when.blocks(("rules", i, "when")):
                 for condition in ("team_open", "team_closed"):
                     unknown = [team for team in getattr(when, condition) or () if team not in self.teams]
-                    faults += [f"{key}.{condition}: no team {team!r}; one of {known}" for team in unknown]
+                    dotted = ".".join(map(str, (*place, condition)))
+                    faults += [f"{dotted}: no team {team!r}; one of {known}" for team in unknown]
         seen: dict[str, int] = {}
         for i, rule in enumerate(self.rules):
             if rule.name == FALLBACK or seen.setdefault(rule.name, i) != i:
@@ -209,14 +209,4 @@ class Policy(Model):
         return frozenset(tag for outcome in self._outcomes for tag in outcome.tags)
 
 
-def conditions(when: When, key: str) -> Iterator[tuple[str, When]]:
-    """*when* and every block inside it, each with its dotted key below *key*."""
-    yield key, when
-    for name, blocks in (("all", when.all_of or ()), ("any", when.any_of or ())):
-        for i, block in enumerate(blocks):
-            yield from conditions(block, f"{key}.{name}.{i}")
-    if when.not_ is not None:
-        yield from conditions(when.not_, f"{key}.not")
-
-
-__all__ = ["PRIORITIES", "FirstResponse", "Forwarding", "Policy", "Priority", "RoundTheClock", "Team", "conditions"]
+__all__ = ["PRIORITIES", "FirstResponse", "Forwarding", "Policy", "Priority", "RoundTheClock", "Team"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from triage import guard
-from triage.policy import Policy, conditions
+from triage.policy import Policy
 from triage.reply_address import is_one_of
 from triage.rules import Outcome, When
 from triage.settings import Settings
@@ -61,9 +61,7 @@ def _outcomes(policy: Policy) -> Iterator[tuple[Key, Outcome]]:
 
 def _blocks(policy: Policy) -> Iterator[tuple[Key, When]]:
     for i, rule in enumerate(policy.rules):
-        for dotted, when in conditions(rule.when, ""):
-            inner = tuple(int(part) if part.isdigit() else part for part in dotted.split(".") if part)
-            yield ("rules", i, "when", *inner), when
+        yield from rule.when.blocks(("rules", i, "when"))
 
 
 # -- mail in a circle ------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 Each decision (team, folder, priority, template, reply, clock) is made by the first rule that matches and names it; further recipients
 and tags add up. A rule ends the search unless it says `continue`, and where none ended it the fallback decides what is open.
-Rules are compiled once per policy; those that ask for a category are looked at only for mail of that category.
+Rules are compiled once per policy, and an index names the few that a mail can match at all.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from triage.conditions import Case, Check, Circumstances, SenderLists, checks_of, failure_of, reasons
+from triage.conditions import Case, Check, Circumstances, Expressions, SenderLists, checks_of, failure_of, reasons
 from triage.message import Message
 from triage.opening_hours import OpeningHours
+from triage.rule_index import RuleIndex
 from triage.rules import Clock, Fallback, Priority, ReplyMode, Rule, Then
 
 __all__ = ["FALLBACK", "Circumstances", "CompiledRule", "Route", "Rules", "SenderLists"]
@@ -80,28 +81,25 @@ class CompiledRule:
     name: str
     then: Then
     checks: tuple[Check, ...]
-    rest: tuple[Callable[[Case], bool], ...]  # what is asked once the category fits, the cheap conditions first
-    categories: frozenset[str] | None  # None: of any
+    holds: tuple[Callable[[Case], bool], ...]  # the same, the cheap ones first
 
 
 class Rules:
     """All rules of a policy, compiled."""
 
     def __init__(self, rules: Iterable[Rule], fallback: Fallback) -> None:
+        rules = tuple(rules)
         self.rules = tuple(map(_compiled, rules))
         self.fallback = fallback
-        named = {category for rule in self.rules for category in rule.categories or ()}
-        self._of_category = {category: self._of(category) for category in named}
-        self._of_others = self._of(None)
-
-    def _of(self, category: str | None) -> tuple[CompiledRule, ...]:
-        return tuple(rule for rule in self.rules if rule.categories is None or category in rule.categories)
+        self._expressions = Expressions.of(block for rule in rules for _, block in rule.when.blocks())
+        self._index = RuleIndex([rule.when for rule in rules])
 
     def matching(self, case: Case) -> list[CompiledRule]:
         """The rules that match, in order, up to the first that ends the search."""
         found = []
-        for rule in self._of_category.get(case.category, self._of_others):
-            for holds in rule.rest:
+        for number in self._index.candidates(case):
+            rule = self.rules[number]
+            for holds in rule.holds:
                 if not holds(case):
                     break
             else:
@@ -112,7 +110,7 @@ class Rules:
 
     def decide(self, message: Message, at: Circumstances, hours: Mapping[str, OpeningHours]) -> Decided:
         """What the rules say of *message*; *hours* are the business clocks of the teams."""
-        case = Case(message, at, hours)
+        case = Case(message, at, hours, self._expressions)
         matching = self.matching(case)
         decided: dict[str, Any] = {}
         by: dict[str, str] = {}
@@ -171,6 +169,5 @@ _DEAR = frozenset(
 
 def _compiled(rule: Rule) -> CompiledRule:
     checks = checks_of(rule.when)
-    rest = sorted((check for check in checks if check.key != "category"), key=lambda check: check.key in _DEAR)
-    categories = frozenset(rule.when.category) if rule.when.category is not None else None
-    return CompiledRule(rule.name, rule.then, checks, tuple(check.holds for check in rest), categories)
+    cheap_first = sorted(checks, key=lambda check: check.key in _DEAR)
+    return CompiledRule(rule.name, rule.then, checks, tuple(check.holds for check in cheap_first))

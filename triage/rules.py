@@ -6,6 +6,7 @@ Each field's description is its line in docs/configuration.md and in the JSON Sc
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -199,6 +200,15 @@ class When(Model):
     def given(self) -> dict[str, Any]:
         """The conditions that are given, by their name in the class, in the order of the reference."""
         return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+
+    def blocks(self, key: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], When]]:
+        """This block and every block inside it, each with its key below *key*."""
+        yield key, self
+        for name, inner in (("all", self.all_of or ()), ("any", self.any_of or ())):
+            for i, block in enumerate(inner):
+                yield from block.blocks((*key, name, i))
+        if self.not_ is not None:
+            yield from self.not_.blocks((*key, "not"))
 
     @model_validator(mode="after")
     def _inner_blocks_say_something(self) -> Self:
