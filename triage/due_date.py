@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from triage.calendar_config import show_opening_time
 from triage.opening_hours import OpeningHours
@@ -48,6 +49,22 @@ class Promise:
     steps: tuple[str, ...]  # in words, for `triage explain`
     typical: datetime | None = None  # by then most people have heard from us; None where it is no earlier than due_at
     no_date: str | None = None  # BEYOND_CAP, NEVER_REACHED, or None where there is a date
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is kept with the ticket: instants as ISO 8601, spans in seconds; the steps stand with the decision."""
+        return {
+            "opened_at": self.opened_at.isoformat(),
+            "due_at": self.due_at.isoformat() if self.due_at else None,
+            "typical": self.typical.isoformat() if self.typical else None,
+            "team": self.team,
+            "language": self.language,
+            "q": self.q.total_seconds() if self.q is not None else None,
+            "p": self.p,
+            "n": self.n,
+            "method": self.method,
+            "version": self.method_version,
+            "no_date": self.no_date,
+        }
 
 
 def stated_instant(due: datetime, written_at: datetime, hours: OpeningHours) -> datetime:

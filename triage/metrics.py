@@ -25,6 +25,18 @@ class Metrics:
         self.silences = Counter(
             "triage_replies_withheld", "Messages that got no automatic reply, by reason (docs/guard.md).", ["reason"], registry=registry
         )  # fmt: skip
+        self.promises = Counter(
+            "triage_promises",
+            "Promises to customers: made, no-date, kept, broken, answered (nothing was promised), closed (no answer needed).",
+            ["team", "event"],
+            registry=registry,
+        )
+        self.reminders = Counter(
+            "triage_promise_reminders", "Reminders planned to a team before a promise breaks.", ["team"], registry=registry
+        )  # fmt: skip
+        self.renewals = Counter(
+            "triage_promise_renewals", "Later dates planned to customers before a promise breaks.", ["team"], registry=registry
+        )  # fmt: skip
         self.failures = Counter(
             "triage_message_failures", "Attempts at a message that failed.", ["mailbox"], registry=registry
         )

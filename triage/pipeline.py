@@ -23,7 +23,8 @@ from triage.parsing import DEFAULT_ORDER_PATTERNS, parse
 from triage.patterns import compiled
 from triage.performing import Job, Performer, languages_of
 from triage.planning import Facts, Office, Plan, plan, thread_key
-from triage.records import Attempt, Inquiry, MessageState, NewEffect, NewPlan
+from triage.promiser import sample_name
+from triage.records import Attempt, Inquiry, MessageState, NewEffect, NewPlan, TicketEvent, TicketEventKind
 from triage.services import Services
 
 T = TypeVar("T")
@@ -96,11 +97,13 @@ class Pipeline:
         histories = await services.ledger.histories([_inquiry(item) for item in items], now)
         predictions = await self._predict(items)
         recent = await services.ledger.replies_since(now - MINUTE)
+        await services.promiser.catch_up(services.ledger.tickets, office.policy, now)
         planned: list[tuple[_Item, Plan]] = []
         for item, history, prediction in zip(items, histories, predictions, strict=True):
             facts = Facts(
                 mailbox=self._mailbox.name, received_at=item.fetched.received_at, now=now, prediction=prediction, history=history,
                 live_since=self._live_since, stopped=await self._stopped(recent, office), truncated=item.fetched.truncated,
+                promiser=services.promiser,
             )  # fmt: skip
             try:
                 made = await self._compute(partial(plan, item.message, facts, office))
@@ -144,12 +147,24 @@ class Pipeline:
         for item, made in planned:
             effects = tuple(recorded[item.attempt.id])
             self._tell(item, made)
+            if made.answers and self._live_since:
+                await self._answered(item, made, now)
             jobs.append(Job(item.fetched, item.message, made.decision, effects))
         if self._live_since:
             await self._performer.perform(jobs)
 
+    async def _answered(self, item: _Item, made: Plan, now: datetime) -> None:
+        """A colleague let us have a copy of the answer to the customer."""
+        services, name = self._services, made.decision.ticket
+        outcome = await services.ledger.tickets.answered(name, item.fetched.received_at, now, "copy")
+        if outcome is not None:
+            services.metrics.promises.labels(made.promise.team, outcome).inc()
+            self._log.info("answered", ticket=name, how="copy", outcome=outcome.value)
+
     def _tell(self, item: _Item, made: Plan) -> None:
         decision, metrics = made.decision, self._services.metrics
+        if made.opens_ticket and made.rendered is not None and self._live_since:
+            metrics.promises.labels(decision.team, "made" if decision.due_at else "no-date").inc()
         metrics.messages.labels(self._mailbox.name, decision.category or "none").inc()
         if decision.silence is not None:
             metrics.silences.labels(decision.silence).inc()
@@ -214,15 +229,19 @@ def _inquiry(item: _Item) -> Inquiry:
 
 def _new_plan(item: _Item, made: Plan, state: MessageState, now: datetime) -> NewPlan:
     message, decision = item.message, made.decision
-    opens = None
+    opens = event = None
     if made.opens_ticket:
+        due_at = decision.due_at if made.rendered else None
         opens = {
             "mailbox": decision.mailbox, "team": decision.team, "language": decision.language, "category": decision.category,
-            "priority": decision.priority, "opened_at": decision.opened_at, "due_at": decision.due_at if made.rendered else None,
-            "promise": {"method": made.promise.method, "q": made.promise.q and made.promise.q.total_seconds(), "p": made.promise.p,
-                        "n": made.promise.n, "version": made.promise.method_version, "stated": made.rendered is not None},
+            "priority": decision.priority, "opened_at": decision.opened_at, "due_at": due_at,
+            "promise": made.promise.to_json() | {"stated": made.rendered is not None, "clock": decision.clock},
             "customer": decision.customer, "last_reply_at": None,
         }  # fmt: skip
+        if made.waited_for:
+            data = {"team": sample_name(decision.team, decision.clock), "language": decision.language,
+                    "priority": decision.priority, "due_at": due_at and due_at.isoformat()}  # fmt: skip
+            event = TicketEvent(decision.ticket, TicketEventKind.OPENED, decision.opened_at, now, data)
     ids = [effect.outbound_id for effect in made.effects if effect.outbound_id]
     return NewPlan(
         id=item.attempt.id,
@@ -235,5 +254,6 @@ def _new_plan(item: _Item, made: Plan, state: MessageState, now: datetime) -> Ne
         decision=decision.to_json(),
         effects=made.effects,
         opens=opens,
+        event=event,
         thread_ids=tuple(dict.fromkeys([*([message.message_id] if message.message_id else []), *ids])),
     )

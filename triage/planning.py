@@ -10,24 +10,46 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from typing import Protocol
 
-from triage import guard, marks, reply, routing
+from triage import guard, marks, reply, responses, routing
 from triage.decision import Decision
 from triage.due_date import Promise, configured_promise
 from triage.identity import outbound_message_id, ticket_reference
 from triage.lifecycle import Kind
 from triage.message import Message, Prediction, Verdict
-from triage.opening_hours import Why
+from triage.opening_hours import ClosedDay as CalendarDay
+from triage.opening_hours import OpeningHours, Why
 from triage.policy import Policy
-from triage.records import History, NewEffect
+from triage.records import History, NewEffect, Ticket
 from triage.routing import Route
+from triage.rules import Clock
 from triage.settings import Mailbox, Settings
 from triage.subject import base_subject
 from triage.templates import Catalog, ClosedDay, PromiseValues, RenderedReply, ReplyValues, clean_name
 
 OLDEST = timedelta(days=366)  # of an arrival that is believed
+SOON = timedelta(minutes=30)  # the least that "most people hear from us within" says
 NEUTRAL, FOLLOW_UP = "neutral", "follow-up"  # templates that every language has
+# Silences behind which a person waits all the same: such a ticket is measured, though nothing was promised.
+WAITING = frozenset({"paused", "marketplace"})
+
+
+class Promiser(Protocol):
+    """What was learnt of the teams' speed (promiser.Promiser)."""
+
+    def promise(
+        self,
+        *,
+        team: str,
+        clock: Clock,
+        priority: str,
+        at: datetime,
+        now: datetime,
+        language: str | None,
+        first_response: timedelta,
+    ) -> Promise: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +76,7 @@ class Facts:
     live_since: datetime | None = None  # None: not judged by it
     stopped: str | None = None  # why no replies go out at present: paused, breaker
     truncated: bool = False
+    promiser: Promiser | None = None  # None: nothing is measured, the configured first response is promised
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +90,8 @@ class Plan:
     rendered: RenderedReply | None  # None: no reply
     effects: tuple[NewEffect, ...]
     opens_ticket: bool
+    waited_for: bool  # it opens a ticket in which a customer waits for a person
+    answers: bool  # it is a colleague's answer to the customer, of which we got a copy
 
 
 def plan(message: Message, facts: Facts, office: Office) -> Plan:
@@ -80,16 +105,18 @@ def plan(message: Message, facts: Facts, office: Office) -> Plan:
     if route.reply == "never" and verdict.allowed:
         verdict = replace(verdict, reason=guard.RULE, evidence=f"rule {route.by['reply']!r} says reply: never")
     ticket = facts.history.ticket
+    verdict, answers = _by_colleague(message, facts, verdict, office, mailbox)
     promise = _promise(message, facts, route, office)
     locale = office.catalog.choose(message.language, [mailbox.locale, *mailbox.languages])
     template = _template(facts, route, office.catalog) if verdict.allowed else None
     reference = ticket.ticket if ticket else ticket_reference(message.fingerprint)
     team = office.policy.teams[route.team]
+    folder = _folder(verdict, route, mailbox, ticket if answers else None, office.policy)
     decision = Decision(
         ticket=reference, follow_up=ticket is not None, mailbox=name, customer=verdict.reply_to, language=message.language,
         locale=locale, category=facts.prediction.category, about=facts.prediction.about, confidence=facts.prediction.confidence,
         probabilities=facts.prediction.probabilities, model=facts.prediction.model, team=route.team, inbox=route.inbox,
-        also_to=route.also_to, folder=_folder(verdict, route, mailbox), priority=route.priority, rule=route.rule,
+        also_to=route.also_to, folder=folder, priority=route.priority, rule=route.rule,
         template=template, silence=verdict.reason, evidence=verdict.evidence, opened_at=promise.opened_at,
         due_at=promise.due_at, due_local=_local(promise, route, office.policy), method=promise.method, steps=promise.steps,
         order_numbers=message.order_numbers, truncated=facts.truncated, policy_version=office.version,
@@ -100,7 +127,35 @@ def plan(message: Message, facts: Facts, office: Office) -> Plan:
     if template is not None:
         rendered = office.catalog.render(template, locale, _values(message, decision, promise, facts, office))
     effects = _effects(message, decision, rendered, facts, office, mailbox)
-    return Plan(decision, verdict, route, promise, rendered, effects, opens_ticket=ticket is None)
+    if answers:
+        effects = tuple(effect for effect in effects if effect.kind is Kind.FILE)
+    waited_for = ticket is None and (verdict.allowed or verdict.reason in WAITING)
+    return Plan(decision, verdict, route, promise, rendered, effects, ticket is None, waited_for, answers)
+
+
+def _by_colleague(
+    message: Message, facts: Facts, verdict: Verdict, office: Office, mailbox: Mailbox
+) -> tuple[Verdict, bool]:
+    """The verdict on a colleague's mail in a ticket, and whether it is an answer to the customer (else it is a note)."""
+    ticket = facts.history.ticket
+    if ticket is None or verdict.reason in guard.OWN_MAIL:
+        return verdict, False
+    ours = colleagues(office)
+    if not responses.from_colleague(message, ticket, ours):
+        return verdict, False
+    forged = marks.dmarc_failure(message, mailbox.authserv_ids) is not None
+    answers = not forged and responses.answers(message, facts.received_at, ticket, ours) is None
+    if verdict.allowed:
+        author = message.from_address.address if message.from_address else ""
+        verdict = replace(verdict, reason=responses.COLLEAGUE, evidence=f"From: {author}, in ticket {ticket.ticket}")
+    return verdict, answers
+
+
+def colleagues(office: Office) -> responses.Colleagues:
+    """Who writes for the shop."""
+    settings = office.settings
+    shared = office.senders.shared_domains
+    return responses.colleagues(settings.own_addresses, office.policy.inboxes, settings.staff, shared)
 
 
 def _circumstances(facts: Facts, office: Office, mailbox: Mailbox) -> guard.Circumstances:
@@ -144,23 +199,37 @@ def _asked_by_rules(
 
 
 def _promise(message: Message, facts: Facts, route: Route, office: Office) -> Promise:
-    """A follow-up keeps the promise of its ticket: a second mail does not restart the clock."""
-    team, hours = office.policy.teams[route.team], office.policy.clock(route.team, route.clock)
+    """A follow-up keeps the promise of its ticket: a second mail does not restart the clock, nor does another team."""
     ticket = facts.history.ticket
-    opened_at = ticket.opened_at if ticket else _opening(facts)
-    promise = configured_promise(
+    if ticket is not None and ticket.waits and ticket.team in office.policy.teams:
+        promise = _fresh_promise(message, facts, route, office, ticket.team, ticket.opened_at)
+        if ticket.due_at is None or ticket.due_at <= facts.now:
+            return promise  # as for a ticket that is open for so long
+        told = f"ticket {ticket.ticket} keeps its promise"
+        return replace(promise, due_at=ticket.due_at, typical=None, no_date=None, method="inherited", steps=(told,))
+    # No ticket, or one that a person has answered: what is written now waits from now on.
+    return _fresh_promise(message, facts, route, office, route.team, _opening(facts))
+
+
+def _fresh_promise(
+    message: Message, facts: Facts, route: Route, office: Office, name: str, opened_at: datetime
+) -> Promise:
+    team = office.policy.teams[name]
+    configured = team.response(route.priority, route.clock)
+    if facts.promiser is not None:
+        return facts.promiser.promise(
+            team=name, clock=route.clock, priority=route.priority, at=opened_at, now=facts.now,
+            language=message.language, first_response=configured,
+        )  # fmt: skip
+    return configured_promise(
         opened_at,
-        team=route.team,
-        hours=hours,
-        first_response=team.response(route.priority, route.clock),
+        team=name,
+        hours=office.policy.clock(name, route.clock),
+        first_response=configured,
         language=message.language,
+        level=team.level,
         written_at=facts.now,
     )
-    if ticket and ticket.due_at is not None and ticket.due_at > facts.now:
-        return replace(
-            promise, due_at=ticket.due_at, method="inherited", steps=(f"ticket {ticket.ticket} keeps its promise",)
-        )
-    return promise
 
 
 def _opening(facts: Facts) -> datetime:
@@ -177,7 +246,9 @@ def _template(facts: Facts, route: Route, catalog: Catalog) -> str:
     return wanted if wanted in catalog.templates else NEUTRAL
 
 
-def _folder(verdict: Verdict, route: Route, mailbox: Mailbox) -> str:
+def _folder(verdict: Verdict, route: Route, mailbox: Mailbox, answered: Ticket | None, policy: Policy) -> str:
+    if answered is not None and answered.team in policy.teams:
+        return policy.teams[answered.team].folder
     return mailbox.bounces if verdict.reason in guard.OWN_MAIL else route.folder
 
 
@@ -192,11 +263,8 @@ def _values(message: Message, decision: Decision, promise: Promise, facts: Facts
     shop, hours = office.settings.shop, office.policy.clock(decision.team, decision.clock)
     due_at = promise.due_at
     until = due_at or facts.now + timedelta(days=7)
-    closed = tuple(
-        ClosedDay(day.day, day.name or None)
-        for day in hours.closed_days_between(facts.now, until)
-        if day.why is not Why.HALF_DAY
-    )
+    language = decision.locale.partition("-")[0]
+    closed = tuple(_closed_day(day, hours, language) for day in hours.closed_days_between(facts.now, until))
     order = decision.order_numbers[0] if decision.order_numbers else None
     offset = message.claimed_date.utcoffset() if message.claimed_date else None
     team = office.policy.teams[decision.team]
@@ -208,6 +276,7 @@ def _values(message: Message, decision: Decision, promise: Promise, facts: Facts
             due_at=due_at,
             zone=hours.zone,
             customer_utc_offset=offset or None,  # "+0000" is more often a server's habit than a customer's zone
+            typical=max(promise.typical - facts.now, SOON) if promise.typical else None,
             closed_days=closed,
             opens_at=None if hours.is_open(facts.now) else hours.next_opening(facts.now),
         ),
@@ -217,6 +286,17 @@ def _values(message: Message, decision: Decision, promise: Promise, facts: Facts
         help_url=shop.help_urls.get(decision.template or ""),
         privacy_url=shop.privacy_url,
     )
+
+
+def _closed_day(day: CalendarDay, hours: OpeningHours, language: str) -> ClosedDay:
+    """A closed or shortened day as the customer reads it: the name in the own language, from when on a half day."""
+    name = hours.name_in(day, language) or None
+    if day.why is not Why.HALF_DAY:
+        return ClosedDay(day.day, name)
+    midnight = datetime.combine(day.day, time(), hours.zone)
+    spans = hours.spans_between(midnight, midnight + timedelta(days=1))
+    closes = spans[-1].end.astimezone(hours.zone) if spans else midnight
+    return ClosedDay(day.day, name, closed_from=closes.time().replace(tzinfo=None))
 
 
 def _effects(

@@ -14,6 +14,7 @@ from triage.ledger import Ledger
 from triage.message import Prediction
 from triage.metrics import Metrics
 from triage.planning import Office
+from triage.promiser import Promiser
 
 T = TypeVar("T")
 
@@ -42,9 +43,13 @@ class Services:
     clock: Clock
     metrics: Metrics
     random: Callable[[], float]  # in [0, 1)
+    promiser: Promiser = field(init=False)  # what was learnt of the teams' speed
     stopped: str | None = None  # why no replies go out at present: "paused", "breaker"
     # One thread for parsing, the model and rendering: they hold the interpreter's lock anyway, and the loop stays free to listen.
     cpu: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="cpu"))
+
+    def __post_init__(self) -> None:
+        self.promiser = Promiser(self.office.policy)
 
     async def compute(self, work: Callable[[], T], deadline: float | None = None) -> T:
         """Run *work* off the loop. Raises TimeoutError after *deadline* seconds; the work itself cannot be interrupted."""
