@@ -97,7 +97,9 @@ class Matcher:
             elif len(parts) > 1:
                 whole = parts[:-1] if word.endswith("*") else parts
                 self._phrases.append(
-                    _Phrase(frozenset(whole), f" {' '.join(parts)}{'' if word.endswith('*') else ' '}")
+                    _Phrase(
+                        frozenset(filter(_WORD.match, whole)), f" {' '.join(parts)}{'' if word.endswith('*') else ' '}"
+                    )
                 )
             elif parts and word.endswith("*"):
                 self._beginnings.append(parts[0])
