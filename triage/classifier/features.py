@@ -182,8 +182,8 @@ def union() -> FeatureUnion:
     """The three views side by side."""
     return FeatureUnion(
         [
-            ("words", HashedTfidf("word", (1, 2))),
-            ("characters", HashedTfidf("char_wb", (2, 5), min_df=3)),
+            ("words", HashedTfidf("word", (1, 2), min_df=3)),
+            ("characters", HashedTfidf("char_wb", (2, 5), min_df=5)),
             ("sentences", SentenceVectors()),
         ]
     )

@@ -49,7 +49,7 @@ def masked(text: str, own_names: re.Pattern[str] | None = None) -> str:
         text = own_names.sub(" ourshop ", text)
     text = _HANDLE.sub(" ourshop ", text)
     text = _NUMBER.sub(" 00000 ", text)
-    text = _DIGITS.sub(lambda found: "0" * min(len(found[0]), 3), text)
+    text = _DIGITS.sub(lambda found: "0" * min(len(found[0]), 5), text)
     return _LINES.sub("\n", _SPACES.sub(" ", text)).strip()
 
 

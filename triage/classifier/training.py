@@ -7,6 +7,7 @@ incidents that are new.
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -131,6 +132,27 @@ def describe(trained: Trained, data: Dataset, *, now: datetime) -> Manifest:
         data=tuple(asdict(file) for file in data.files),
         parameters=model.get_params(),
     )
+
+
+def hold_out(rows: Sequence[Row], *, share: float, seed: int) -> tuple[list[Row], list[Row]]:
+    """*rows* to learn from and rows to measure with, about *share* of them; no group is on both sides.
+
+    Deterministic by *seed*. For a challenger and its champion, which must be judged on rows that neither has seen.
+    """
+    groups = [row.group or f"row {i}" for i, row in enumerate(rows)]
+    names = sorted(set(groups))
+    random.Random(seed).shuffle(names)
+    wanted = share * len(rows)
+    counts = Counter(groups)
+    held: set[str] = set()
+    taken = 0
+    for name in names:
+        if taken >= wanted:
+            break
+        held.add(name)
+        taken += counts[name]
+    pairs = list(zip(rows, groups, strict=True))
+    return [row for row, group in pairs if group not in held], [row for row, group in pairs if group in held]
 
 
 def temperature(logits: Probabilities, numbers: npt.NDArray[np.intp]) -> float:
