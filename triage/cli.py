@@ -16,6 +16,7 @@ import click
 
 from triage import __version__, config
 from triage.classifier import commands as model_commands
+from triage.demo.command import demo
 from triage.errors import EX_CONFIG, EX_FAILED, ConfigError, LedgerError, ModelError, TriageError
 from triage.templates.commands import preview
 
@@ -263,5 +264,12 @@ def _ledger(context: click.Context) -> Path:
     return path
 
 
-for _command in (model_commands.train, model_commands.evaluate, model_commands.models, model_commands.rollback, preview):
+for _command in (
+    model_commands.train,
+    model_commands.evaluate,
+    model_commands.models,
+    model_commands.rollback,
+    preview,
+    demo,
+):
     main.add_command(_command)
