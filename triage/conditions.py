@@ -18,6 +18,7 @@ from triage.expressions import ExpressionSet, compiled, glob
 from triage.message import Message, Prediction, Verdict
 from triage.opening_hours import OpeningHours
 from triage.rules import Signal, When, shown_key
+from triage.rungs import MACHINES
 from triage.words import MAX_TEXT, Text, WordList
 
 SenderLists = Mapping[str, frozenset[str]]  # name of a list: addresses and domains, case folded
@@ -25,7 +26,7 @@ _RECIPIENTS = frozenset(
     {"delivered-to", "x-delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "apparently-to"}
 )
 _ADDRESS = re.compile(r"[^\s<>,;\"]+@[^\s<>,;\"]+")
-NONE, ANY = "none", "any"
+NONE, ANY, MACHINE = "none", "any", "machine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +330,7 @@ def _contact(wanted: str) -> _Pair:
 
 
 def _silence(wanted: tuple[str, ...]) -> _Pair:
-    values = frozenset(wanted)
+    values = frozenset(wanted) | (MACHINES if MACHINE in wanted else frozenset())
 
     def holds(case: Case) -> bool:
         return (NONE if case.silence is None else case.silence) in values or (

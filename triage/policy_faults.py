@@ -110,8 +110,8 @@ def _unknown_names(
                     remedy += f", or name one of {', '.join(sorted(lists))}"
                 yield Fault((*key, "sender_list"), f"there is no list {name!r}", remedy)
         for code in when.silence or ():
-            if code not in (*codes, "any", "none"):
-                remedy = _choice(code, (*codes, "any", "none"), "reasons, which docs/guard.md explains")
+            if code not in (*codes, "machine", "any", "none"):
+                remedy = _choice(code, (*codes, "machine", "any", "none"), "reasons, which docs/guard.md explains")
                 yield Fault((*key, "silence"), f"{code!r} is no reason for silence", remedy)
         for category in when.category or ():
             if category not in (*categories, "none"):

@@ -55,7 +55,7 @@ def _by_language(value: object) -> object:
 def _word(value: str) -> str:
     fault = word_fault(value)
     if fault:
-        raise ValueError(f"{value!r} is no word to look for: {fault}")
+        raise ValueError(f"{value!r} is no word to look for; {fault}")
     return value
 
 
@@ -182,8 +182,8 @@ class When(Model):
     )
     silence: Lines | None = Field(
         None,
-        description="Reason for which the guard stays silent (docs/guard.md: list, dsn, marketplace ...); any: whichever; none: a "
-        "reply may go out.",
+        description="Reason for which the guard stays silent (docs/guard.md: list, dsn, marketplace ...); machine: a program wrote "
+        "it; any: whichever; none: a reply may go out.",
     )
     signals: Annotated[tuple[Signal, ...], _Some, _OneOrMore] | None = Field(
         None,
