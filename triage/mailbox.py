@@ -384,8 +384,8 @@ class Mailbox:
         if client is not None:
             with contextlib.suppress(OSError):
                 client.socket().shutdown(socket.SHUT_RDWR)
-            with contextlib.suppress(OSError):
-                client.socket().close()
+            with contextlib.suppress(RuntimeError):  # after shutdown() nobody is left to close it, nor to be blocked in it
+                self._pool.submit(_discard, client)
 
     def _connected(self) -> IMAPClient:
         if self._client is None:
@@ -404,6 +404,12 @@ async def _ended(future: asyncio.Future[Any]) -> None:
     await asyncio.wait([future])
     if not future.cancelled():
         future.exception()
+
+
+def _discard(client: IMAPClient) -> None:
+    """Close the socket and the file that imaplib reads it through: as long as that is open, so is the descriptor."""
+    with contextlib.suppress(OSError):
+        client.shutdown()
 
 
 def _hang_up(client: IMAPClient) -> None:
