@@ -17,6 +17,7 @@ from triage.records import Pending
 from triage.recovery import recover
 from triage.retry import Backoff
 from triage.services import Services
+from triage.watching import Watch
 
 IDLE_FOR = 110.0  # seconds before IDLE is renewed: finds dead lines, and stays below every provider's limit (RFC 2177: 29 minutes)
 RECONCILE_EVERY = 600.0  # seconds between looks at the whole folder: everything in it is in the ledger, or gets in
@@ -87,7 +88,9 @@ class Worker:
         now = services.clock.now().replace(microsecond=0)  # INTERNALDATE has whole seconds: mail of this second is new
         first_start, live_since = await services.ledger.start_mailbox(name, live=live, now=now)
         if live:
-            await self.mailbox.ensure_folders([*sorted(office.policy.folders), mine.quarantine, mine.bounces])
+            await self.mailbox.ensure_folders(
+                [*sorted(office.policy.folders), mine.quarantine, mine.bounces, *mine.no_answer_needed]
+            )
         folder = await self.mailbox.select(mine.folder)
         if folder.read_only and live:
             raise TransientError(
@@ -96,6 +99,7 @@ class Worker:
         self._cursor, self._in_flight = 1, set()
         await recover(services, name)
         pipeline = Pipeline(services, self.mailbox, self._performer, live_since)
+        watch = Watch(services, self.mailbox, live_since) if live_since is not None else None
         self._log.info(
             "watching", folder=mine.folder, mode=office.settings.mode, idle=mine.idle and self.mailbox.can_idle
         )
@@ -107,6 +111,8 @@ class Worker:
             self.progress_at = services.clock.monotonic()
             if self.progress_at - reconciled_at > RECONCILE_EVERY:
                 self._cursor, reconciled_at = 1, self.progress_at
+            if watch is not None and not self._batches:
+                await watch.look()  # before new mail: answers that are there are known when a promise is made
             await self._fetch_and_process(pipeline, first_start, live=live)
             if live:
                 await self._retry_due()

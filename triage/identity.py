@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import re
 
-KIND_HEADER = "X-Triage-Kind"  # reply, forward or reminder: whoever reads this back has a loop
+KIND_HEADER = "X-Triage-Kind"  # reply, forward, reminder or renewal: whoever reads this back has a loop
 TICKET_HEADER = "X-Triage-Ticket"
 
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no 0/O, 1/I/L, U: read over the telephone
 _LENGTH = 7  # 30**7 = 2e10: one accidental pair in 100,000 tickets has odds of 1 in 4
 TICKET_PATTERN = re.compile(rf"\[#(T-[{_ALPHABET}]{{{_LENGTH}}})\]")
-_OWN_MESSAGE_ID = re.compile(r"<triage\.(?:reply|forward|reminder)\.[0-9a-f]{32}@[^<>@\s]+>")
+_OWN_MESSAGE_ID = re.compile(r"<triage\.(?:reply|forward|reminder|renewal)\.[0-9a-f]{32}@[^<>@\s]+>")
 
 
 def ticket_reference(fingerprint: str) -> str:

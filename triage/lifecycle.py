@@ -23,6 +23,11 @@ class Kind(StrEnum):
     REPLY = "reply"
     FORWARD = "forward"
     FILE = "file"
+    REMINDER = "reminder"  # to the team, before a promise breaks
+    RENEWAL = "renewal"  # a later date, to the customer
+
+
+AT_MOST_ONCE = frozenset({Kind.REPLY, Kind.RENEWAL})  # what customers get
 
 
 class State(StrEnum):
@@ -68,10 +73,10 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
 def advance(kind: Kind, state: State, event: Event) -> State:
     """The state after *event*. Raises IllegalTransition for anything that the table does not hold.
 
-    A reply is the one kind for which REPEATED is never legal: nobody is answered twice.
+    For what customers get REPEATED is never legal: nobody is answered twice.
     """
-    if kind is Kind.REPLY and event is Event.REPEATED:
-        raise IllegalTransition("a reply whose outcome is unknown is never repeated")
+    if kind in AT_MOST_ONCE and event is Event.REPEATED:
+        raise IllegalTransition(f"a {kind} whose outcome is unknown is never repeated")
     try:
         return TRANSITIONS[state][event]
     except KeyError:
@@ -81,5 +86,5 @@ def advance(kind: Kind, state: State, event: Event) -> State:
 def is_final(kind: Kind, state: State) -> bool:
     """Whether nothing more happens to the effect unless an operator asks."""
     if state is State.UNKNOWN:
-        return kind is Kind.REPLY
+        return kind in AT_MOST_ONCE
     return state in (State.DONE, State.FAILED, State.SUPPRESSED)

@@ -270,13 +270,23 @@ class Mailbox:
         uids = self._connected().search(criteria)
         return [MessageKey(self.name, folder.name, folder.uidvalidity, uid) for uid in sorted(uids, reverse=True)]
 
-    def _elsewhere(self, folder: str, work: Callable[[Folder], T]) -> T:
-        """Do *work* in another folder, opened read-only, and come back to the selected one."""
+    async def ask(self, question: Callable[[IMAPClient], T]) -> T:
+        """*question* in the connection's thread; it must leave the selected folder selected."""
+        return await self._run(lambda: question(self._connected()))
+
+    async def inside(self, folder: str, work: Callable[[IMAPClient, Folder], T], *, read_only: bool = True) -> T:
+        """*work* with another folder selected, and back. Raises CommandRefused when there is no such folder."""
+        return await self._run(
+            lambda: self._elsewhere(folder, lambda chosen: work(self._connected(), chosen), read_only=read_only)
+        )
+
+    def _elsewhere(self, folder: str, work: Callable[[Folder], T], *, read_only: bool = True) -> T:
+        """Do *work* in another folder and come back to the selected one."""
         home = self._folder
         if home is not None and home.name == folder:
             return work(home)
         try:
-            return work(self._select(folder, read_only=True))
+            return work(self._select(folder, read_only=read_only))
         finally:
             if home is not None and self._client is not None:
                 self._select(home.name)

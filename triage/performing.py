@@ -17,7 +17,7 @@ from typing import Any
 from triage import forward, log
 from triage.decision import Decision
 from triage.errors import LedgerError, PermanentError, TransientError, UnknownOutcome
-from triage.lifecycle import Event, Kind, State
+from triage.lifecycle import AT_MOST_ONCE, Event, Kind, State
 from triage.mailbox import CommandRefused, Fetched, Mailbox
 from triage.message import Message, MessageKey
 from triage.parsing import fingerprint, parse
@@ -25,7 +25,14 @@ from triage.records import Effect, Outcome, Pending
 from triage.retry import FILE_POLICY, FORWARD_POLICY, REPLY_POLICY, next_try
 from triage.services import Services
 
-POLICIES = {Kind.REPLY: REPLY_POLICY, Kind.FORWARD: FORWARD_POLICY, Kind.FILE: FILE_POLICY}
+POLICIES = {
+    Kind.REPLY: REPLY_POLICY,
+    Kind.FORWARD: FORWARD_POLICY,
+    Kind.FILE: FILE_POLICY,
+    Kind.REMINDER: REPLY_POLICY,
+    Kind.RENEWAL: REPLY_POLICY,
+}
+WRITTEN = frozenset({Kind.REPLY, Kind.REMINDER, Kind.RENEWAL})  # the ledger holds their whole text
 FILE_GRACE = 15.0  # seconds a move waits for the mail's sends: usually they are done, and then it is the last act
 MAX_SENDING = 500  # sends under way or waiting for a connection; more are put off
 CANDIDATES = 5  # messages looked at when one is searched for by its Message-ID
@@ -73,8 +80,8 @@ class Performer:
         sends = []
         moves = await self._whereabouts([item for item in pending if item.effect.kind is Kind.FILE])
         for item in pending:
-            if item.effect.kind is Kind.REPLY:
-                sends.append(self._begin(self._send_reply(item.effect), item.effect))
+            if item.effect.kind in WRITTEN:
+                sends.append(self._begin(self._send_written(item.effect), item.effect))
             elif item.effect.kind is Kind.FORWARD:
                 job = await self._job_again(item)
                 if job is not None:
@@ -114,7 +121,7 @@ class Performer:
 
     async def _send_job(self, effect: Effect, job: Job) -> None:
         if effect.kind is Kind.REPLY:
-            await self._send_reply(effect)
+            await self._send_written(effect)
             return
         try:
             content = await self._services.compute(lambda: self._compose_forward(effect, job))
@@ -124,8 +131,8 @@ class Performer:
             return
         await self._send(effect, content)
 
-    async def _send_reply(self, effect: Effect) -> None:
-        if self._services.stopped is not None:
+    async def _send_written(self, effect: Effect) -> None:
+        if self._services.stopped is not None and effect.kind in AT_MOST_ONCE:
             await self._record(effect, Event.SUPPRESSED, self._services.stopped)
         elif effect.content is None:
             await self._record(effect, Event.REFUSED, "the ledger does not hold its text")
@@ -148,7 +155,7 @@ class Performer:
             await self._defer(effect, str(error))
         except UnknownOutcome as error:
             await self._record(effect, Event.LOST, str(error))
-            if effect.kind is not Kind.REPLY:
+            if effect.kind not in AT_MOST_ONCE:
                 await self._record(effect, Event.REPEATED, None, self._next(effect))
         except LedgerError as error:
             self._log.error(

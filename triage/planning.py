@@ -261,27 +261,35 @@ def _local(promise: Promise, route: Route, policy: Policy) -> str | None:
 
 def _values(message: Message, decision: Decision, promise: Promise, facts: Facts, office: Office) -> ReplyValues:
     """What the text may say; nothing of the sender's but a clean name and an order number that our pattern matched."""
-    shop, hours = office.settings.shop, office.policy.clock(decision.team, decision.clock)
-    due_at = promise.due_at
-    until = due_at or facts.now + timedelta(days=7)
-    language = decision.locale.partition("-")[0]
-    closed = tuple(_closed_day(day, hours, language) for day in hours.closed_days_between(facts.now, until))
-    order = decision.order_numbers[0] if decision.order_numbers else None
+    values = customer_values(decision, promise, facts.now, office)
     offset = message.claimed_date.utcoffset() if message.claimed_date else None
+    return replace(
+        values,
+        # "+0000" is more often a server's habit than a customer's zone
+        promise=replace(values.promise, customer_utc_offset=offset or None),
+        customer_name=clean_name(message.from_address.name) if message.from_address else None,
+    )
+
+
+def customer_values(decision: Decision, promise: Promise, now: datetime, office: Office) -> ReplyValues:
+    """What a text to the customer of *decision* may say *now*, as far as it is known without the mail."""
+    shop, hours = office.settings.shop, office.policy.clock(decision.team, decision.clock)
+    until = promise.due_at or now + timedelta(days=7)
+    language = decision.locale.partition("-")[0]
+    closed = tuple(_closed_day(day, hours, language) for day in hours.closed_days_between(now, until))
+    order = decision.order_numbers[0] if decision.order_numbers else None
     team = office.policy.teams[decision.team]
     return ReplyValues(
         ticket=decision.ticket,
         shop_name=shop.name,
         team_name=team.name_in(decision.locale, office.catalog.default_locale),
         promise=PromiseValues(
-            due_at=due_at,
+            due_at=promise.due_at,
             zone=hours.zone,
-            customer_utc_offset=offset or None,  # "+0000" is more often a server's habit than a customer's zone
-            typical=max(promise.typical - facts.now, SOON) if promise.typical else None,
+            typical=max(promise.typical - now, SOON) if promise.typical else None,
             closed_days=closed,
-            opens_at=None if hours.is_open(facts.now) else hours.next_opening(facts.now),
+            opens_at=None if hours.is_open(now) else hours.next_opening(now),
         ),
-        customer_name=clean_name(message.from_address.name) if message.from_address else None,
         order_number=order,
         tracking_url=shop.tracking_url.replace("{order}", order) if shop.tracking_url and order else None,
         help_url=shop.help_urls.get(decision.template or ""),

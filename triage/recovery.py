@@ -7,7 +7,7 @@ forward is planned again under the same Message-ID; a move is planned again, and
 from __future__ import annotations
 
 from triage import log
-from triage.lifecycle import Event, Kind, State
+from triage.lifecycle import AT_MOST_ONCE, Event, State
 from triage.records import Outcome, Pending
 from triage.services import Services
 
@@ -18,13 +18,13 @@ async def recover(services: Services, mailbox: str) -> int:
     """Settle the effects of *mailbox* that a crash left half done; returns how many replies stay unknown."""
     pending = await services.ledger.half_done(mailbox)
     await services.ledger.advance([outcome for item in pending for outcome in outcomes(item)], services.clock.now())
-    lost = [item for item in pending if item.effect.kind is Kind.REPLY]
+    lost = [item for item in pending if item.effect.kind in AT_MOST_ONCE]
     logger = log.get().bind(mailbox=mailbox)
     for item in lost:
         ticket = (item.decision or {}).get("ticket")
         remedy = "ask the mail server's log whether this Message-ID was accepted"
         logger.error("reply_unknown", ticket=ticket, message_id=item.effect.outbound_id, remedy=remedy)
-        services.metrics.effects.labels(Kind.REPLY, Event.LOST).inc()
+        services.metrics.effects.labels(item.effect.kind, Event.LOST).inc()
     if pending:
         logger.warning("recovered", effects=len(pending), replies_unknown=len(lost))
     return len(lost)
@@ -35,6 +35,6 @@ def outcomes(item: Pending) -> list[Outcome]:
     steps = []
     if item.effect.state is State.STARTED:
         steps.append(Outcome(item.effect.id, Event.LOST, HALF_DONE))
-    if item.effect.kind is not Kind.REPLY:
+    if item.effect.kind not in AT_MOST_ONCE:
         steps.append(Outcome(item.effect.id, Event.REPEATED))
     return steps

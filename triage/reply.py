@@ -13,6 +13,7 @@ from email.message import Message as Mime
 from email.utils import format_datetime
 
 from triage.identity import KIND_HEADER, TICKET_HEADER
+from triage.lifecycle import Kind
 from triage.message import Message
 from triage.templates import RenderedReply
 from triage.writing import as_bytes, boundary_of, multipart, set_address, set_header, text_part
@@ -33,7 +34,7 @@ class Envelope:
     date: datetime
 
 
-def compose(message: Message, rendered: RenderedReply, envelope: Envelope) -> bytes:
+def compose(message: Message, rendered: RenderedReply, envelope: Envelope, *, kind: Kind = Kind.REPLY) -> bytes:
     """The reply to *message*, with CRLF line ends. Same arguments, same bytes."""
     text, html = text_part(rendered.text), text_part(rendered.html, "html")
     mail = multipart("alternative", boundary_of(envelope.message_id), text, html)
@@ -46,7 +47,7 @@ def compose(message: Message, rendered: RenderedReply, envelope: Envelope) -> by
     set_header(mail, "Auto-Submitted", "auto-replied")
     set_header(mail, "X-Auto-Response-Suppress", "All")
     set_header(mail, "Content-Language", rendered.locale)
-    set_header(mail, KIND_HEADER, "reply")
+    set_header(mail, KIND_HEADER, kind)
     set_header(mail, TICKET_HEADER, envelope.ticket)
     return as_bytes(mail)
 

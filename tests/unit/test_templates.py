@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 CATALOG = Catalog.load(ROOT / "templates", default_locale="en")
 FULL = next(sample_values())
 
-CATEGORIES = ("logistics", "payment", "product", "complaint", "neutral", "follow-up")
+CATEGORIES = ("logistics", "payment", "product", "complaint", "neutral", "follow-up", "renewed")
 
 # Words that are wrong when the mail is read later, too familiar, unkind, or that promise what nobody can keep.
 FORBIDDEN = {

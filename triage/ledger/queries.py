@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from triage.errors import LedgerError
 from triage.ledger import schema
 from triage.ledger.writer import connect
-from triage.lifecycle import Kind, State
+from triage.lifecycle import AT_MOST_ONCE, State
 
 m, e = schema.messages.c, schema.effects.c
 
@@ -75,7 +75,7 @@ def status(c: sa.Connection, limit: int = 20) -> Status:
         )
     }
     switches = {row.name: row.value for row in c.execute(sa.select(schema.settings))}
-    failed = sa.or_(e.state == State.FAILED, sa.and_(e.state == State.UNKNOWN, e.kind == Kind.REPLY))
+    failed = sa.or_(e.state == State.FAILED, sa.and_(e.state == State.UNKNOWN, e.kind.in_(AT_MOST_ONCE)))
     reported = _effects(c, failed, limit) + _quarantined(c, limit)
     return Status(
         boxes,

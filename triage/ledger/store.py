@@ -16,7 +16,7 @@ from triage.errors import LedgerError
 from triage.ledger import promises, schema
 from triage.ledger.migrate import upgrade
 from triage.ledger.writer import Writer, connect
-from triage.lifecycle import Event, Kind, State, advance, is_final
+from triage.lifecycle import AT_MOST_ONCE, Event, Kind, State, advance, is_final
 from triage.message import MessageKey
 from triage.records import (
     Attempt,
@@ -195,7 +195,9 @@ class Ledger:
 
         def operation(c: sa.Connection) -> int:
             failed = sa.select(e.id).select_from(schema.effects.join(schema.messages))
-            failed = failed.where(e.state == State.FAILED, e.kind != Kind.REPLY, m.state != MessageState.QUARANTINED)
+            failed = failed.where(
+                e.state == State.FAILED, e.kind.not_in(AT_MOST_ONCE), m.state != MessageState.QUARANTINED
+            )
             given_up = sa.select(m.id).where(m.state == MessageState.QUARANTINED)
             if names is not None:
                 failed = failed.where(m.ticket.in_(names))
@@ -235,7 +237,7 @@ class Ledger:
         """Effects that a crash left STARTED, and those of unknown outcome that may be repeated."""
         condition = sa.or_(
             e.state == State.STARTED,
-            sa.and_(e.state == State.UNKNOWN, e.kind != Kind.REPLY),
+            sa.and_(e.state == State.UNKNOWN, e.kind.not_in(AT_MOST_ONCE)),
         )
         return await self._pending(mailbox, condition, 1_000_000)
 
