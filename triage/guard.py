@@ -5,12 +5,27 @@ Not replying is the guard's only power: whatever it says, the mail is filed, and
 
 from __future__ import annotations
 
-from triage.message import Message, Verdict
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+
+from triage.message import Address, Message, Verdict
 from triage.reply_address import customer_of_form, form_of, reply_address
 from triage.rungs import BOUNCES, RULE, RUNGS, Case, Circumstances, Rung
 from triage.senders import Senders, SendersConfig
+from triage.settings import ContactForm
 
-__all__ = ["MAX_EVIDENCE", "OWN_MAIL", "RULE", "RUNGS", "Circumstances", "Rung", "Senders", "SendersConfig", "judge"]
+__all__ = [
+    "MAX_EVIDENCE",
+    "OWN_MAIL",
+    "RULE",
+    "RUNGS",
+    "Circumstances",
+    "Rung",
+    "Senders",
+    "SendersConfig",
+    "addressee",
+    "judge",
+]
 
 MAX_EVIDENCE = 200  # characters: a header line of common length; the ledger keeps one for every mail
 OWN_MAIL = frozenset({"own-mail", "own-bounce"})  # filed with the bounces and never forwarded
@@ -29,18 +44,31 @@ def judge(message: Message, at: Circumstances, senders: Senders) -> Verdict:
     return Verdict(None, None, to)
 
 
-def _case(message: Message, at: Circumstances, senders: Senders) -> Case:
-    own = at.own_addresses | at.inboxes
-    form = form_of(message, at.contact_forms)
+def addressee(
+    message: Message,
+    forms: Sequence[ContactForm],
+    senders: Senders,
+    own_addresses: AbstractSet[str],
+    inboxes: AbstractSet[str],
+) -> tuple[ContactForm | None, Address | None]:
+    """The contact form that sent *message* for somebody, if one did, and the one address that answers go to, if there is one."""
+    form = form_of(message, forms)
     customer = customer_of_form(message, form) if form else None
-    own_domains = {address.rpartition("@")[2] for address in at.own_addresses} - senders.shared_domains
+    if customer is not None:
+        return form, customer
+    own_domains = {address.rpartition("@")[2] for address in own_addresses} - senders.shared_domains
+    return None, reply_address(message, own=own_addresses | inboxes, own_domains=own_domains)
+
+
+def _case(message: Message, at: Circumstances, senders: Senders) -> Case:
+    form, reply_to = addressee(message, at.contact_forms, senders, at.own_addresses, at.inboxes)
     return Case(
         message=message,
         at=at,
         senders=senders,
-        form=form if customer else None,
+        form=form,
         sender=senders.known(message.from_address, message.headers),
-        reply_to=customer or reply_address(message, own=own, own_domains=own_domains),
+        reply_to=reply_to,
         bounce=next(((code, found) for code, check in BOUNCES if (found := check(message)) is not None), None),
     )
 

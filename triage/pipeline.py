@@ -22,7 +22,7 @@ from triage.message import Message, MessageKey, Prediction
 from triage.parsing import DEFAULT_ORDER_PATTERNS, parse
 from triage.patterns import compiled
 from triage.performing import Job, Performer, languages_of
-from triage.planning import Facts, Office, Plan, plan, thread_key
+from triage.planning import Facts, Office, Plan, correspondent, plan, thread_key
 from triage.promiser import sample_name
 from triage.records import Attempt, Inquiry, MessageState, NewEffect, NewPlan, TicketEvent, TicketEventKind
 from triage.services import Services
@@ -39,6 +39,7 @@ class _Item:
     fetched: Fetched
     attempt: Attempt
     message: Message
+    sender: str | None  # as planning.correspondent says
 
 
 class Pipeline:
@@ -88,7 +89,7 @@ class Pipeline:
                 continue
             if fetched.truncated:
                 message = replace(message, size=fetched.size, defects=(*message.defects, "truncated"))
-            items.append(_Item(fetched, attempt, message))
+            items.append(_Item(fetched, attempt, message, correspondent(message, office, self._mailbox.name)))
         return items
 
     async def _decide_and_perform(self, items: Sequence[_Item], office: Office) -> None:
@@ -207,8 +208,7 @@ def rounds(items: Sequence[_Item]) -> Iterator[list[_Item]]:
         later: list[_Item] = []
         seen: set[str] = set()
         for item in waiting:
-            sender = item.message.from_address.address.casefold() if item.message.from_address else ""
-            names = {item.message.fingerprint, sender} - {""}
+            names = {item.message.fingerprint, item.sender or item.message.fingerprint}
             (later if names & seen else group).append(item)
             seen |= names
         yield group
@@ -220,8 +220,8 @@ def _inquiry(item: _Item) -> Inquiry:
     return Inquiry(
         id=item.attempt.id,
         fingerprint=message.fingerprint,
-        sender=message.from_address.address.casefold() if message.from_address else None,
-        thread_key=thread_key(message),
+        sender=item.sender,
+        thread_key=thread_key(message, item.sender),
         related_ids=tuple(dict.fromkeys((*message.in_reply_to, *message.references))),
         tickets=tickets_in(message.subject),
     )
@@ -248,8 +248,8 @@ def _new_plan(item: _Item, made: Plan, state: MessageState, now: datetime) -> Ne
         state=state,
         fingerprint=message.fingerprint,
         message_id=message.message_id,
-        sender=message.from_address.address.casefold() if message.from_address else None,
-        thread_key=thread_key(message),
+        sender=item.sender,
+        thread_key=thread_key(message, item.sender),
         ticket=decision.ticket,
         decision=decision.to_json(),
         effects=made.effects,

@@ -350,11 +350,20 @@ def _reply(
     )
 
 
-def thread_key(message: Message) -> str | None:
+def correspondent(message: Message, office: Office, mailbox: str) -> str | None:
+    """Who is to be counted as the sender, case folded: whom an answer would go to, else the author.
+
+    Mail of the shop's own contact form is all From one address: its senders are told apart by the address inside.
+    """
+    forms = office.settings.mailboxes[mailbox].contact_forms
+    _, to = guard.addressee(message, forms, office.senders, office.settings.own_addresses, office.policy.inboxes)
+    found = to or message.from_address
+    return on_the_wire(found.address).casefold() if found else None
+
+
+def thread_key(message: Message, sender: str | None) -> str | None:
     """The weakest tie of a conversation: same sender, same subject without prefixes. None where either is missing."""
-    if message.from_address is None:
-        return None
     subject = base_subject(message.subject).casefold()
-    if not subject:
+    if sender is None or not subject:
         return None
-    return hashlib.sha256(f"{message.from_address.address.casefold()}\0{subject}".encode()).hexdigest()
+    return hashlib.sha256(f"{sender}\0{subject}".encode()).hexdigest()

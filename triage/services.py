@@ -19,6 +19,10 @@ from triage.promiser import Promiser
 T = TypeVar("T")
 
 
+def _one_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="cpu")
+
+
 class Model(Protocol):
     """A text model: the classifier, or its absence."""
 
@@ -46,11 +50,21 @@ class Services:
     promiser: Promiser = field(init=False)  # what was learnt of the teams' speed
     stopped: str | None = None  # why no replies go out at present: "paused", "breaker"
     # One thread for parsing, the model and rendering: they hold the interpreter's lock anyway, and the loop stays free to listen.
-    cpu: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="cpu"))
+    cpu: ThreadPoolExecutor = field(default_factory=_one_thread)
 
     def __post_init__(self) -> None:
         self.promiser = Promiser(self.office.policy)
 
     async def compute(self, work: Callable[[], T], deadline: float | None = None) -> T:
-        """Run *work* off the loop. Raises TimeoutError after *deadline* seconds; the work itself cannot be interrupted."""
-        return await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(self.cpu, work), deadline)
+        """Run *work* off the loop. Raises TimeoutError after *deadline* seconds.
+
+        The work itself cannot be interrupted: its thread is left behind, and a new one takes what comes after.
+        """
+        pool = self.cpu
+        try:
+            return await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(pool, work), deadline)
+        except TimeoutError:
+            if self.cpu is pool:
+                pool.shutdown(wait=False)
+                self.cpu = _one_thread()
+            raise
