@@ -19,6 +19,9 @@ from triage.classifier.encoder import one_thread
 from triage.classifier.estimator import Classifier
 from triage.classifier.evaluation import Report, judge, report
 
+# Languages without spaces between words: characters are counted.
+UNSPACED = ("ja", "zh")
+
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
 
 
@@ -49,10 +52,10 @@ def main() -> None:
 
 def variety(rows: Sequence[Row]) -> list[str]:
     """Counts a language: messages, writers, scenarios, distinct word triples a hundred words."""
-    lines = ["lang  messages  writers  scenarios  words  distinct triples a 100 triples"]
+    lines = ["lang  messages  writers  scenarios  words  distinct in 100 triples"]
     for language in sorted({row.lang for row in rows}):
         of = [row for row in rows if row.lang == language]
-        words = [re.findall(r"\w+", row.text.casefold()) for row in of]
+        words = [re.findall(r"\w" if language in UNSPACED else r"\w+", row.text.casefold()) for row in of]
         triples = Counter(tuple(found[i : i + 3]) for found in words for i in range(len(found) - 2))
         total = max(sum(triples.values()), 1)
         lines.append(

