@@ -35,6 +35,7 @@ from triage.records import (
 m, e, t = schema.messages.c, schema.effects.c, schema.tickets.c
 
 
+LONGEST_WAIT = timedelta(hours=2)  # retry.FORWARD_POLICY waits an hour and a quarter at most
 CONVERSATION_MEMORY = timedelta(days=14)  # for the weakest tie, same sender and subject
 
 
@@ -229,8 +230,12 @@ class Ledger:
         return await self._writer.run(lambda c: [_advance(c, outcome, now) for outcome in outcomes])
 
     async def due(self, mailbox: str, now: datetime, limit: int) -> list[Pending]:
-        """Planned effects of *mailbox* whose time has come, oldest first."""
-        condition = sa.and_(e.state == State.PLANNED, sa.or_(e.next_try_at.is_(None), e.next_try_at <= now))
+        """Planned effects of *mailbox* whose time has come, oldest first.
+
+        A time further ahead than any wait there is was written while the clock stood wrong: it has come, too.
+        """
+        come = sa.or_(e.next_try_at.is_(None), e.next_try_at <= now, e.next_try_at > now + LONGEST_WAIT)
+        condition = sa.and_(e.state == State.PLANNED, come)
         return await self._pending(mailbox, condition, limit)
 
     async def half_done(self, mailbox: str) -> list[Pending]:
