@@ -28,6 +28,7 @@ from triage.services import Model, NoModel, Services
 from triage.settings import Settings
 from triage.web import Web
 
+EXPIRE_EVERY = 3600.0  # seconds between applications of the configured retention
 TICK = 2.0  # seconds between looks at files, switches and gauges: an edit is live within five
 STUCK = 300.0  # seconds without a step of a worker after which the watchdog is not fed any more
 SWITCHES = ("paused", "breaker")  # settings in the ledger that stop replies
@@ -43,6 +44,7 @@ class App:
         self._log = log.get()
         self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
         self._stop = asyncio.Event()
+        self._expired_at = self._clock.monotonic()
         self._config_fault: str | None = None
         self._model_fault: str | None = None
         self.idle = asyncio.Event()  # set while every mailbox has nothing left to do
@@ -138,6 +140,9 @@ class App:
                 del self._workers[name]
         self._start_workers(services.office.settings)
         ledger_works = await self._read_switches()
+        if ledger_works and now - self._expired_at > EXPIRE_EVERY:
+            self._expired_at = now
+            await self._expire()
         stuck = [name for name, (worker, _) in self._workers.items() if now - worker.progress_at > STUCK]
         if ledger_works and not stuck and watchdog_seconds() is not None:
             notify("WATCHDOG=1")  # fed by work: steps of every worker, and an answer of the ledger
@@ -162,6 +167,17 @@ class App:
         services.metrics.waiting.set(waiting)
         services.metrics.oldest_waiting.set((self._clock.now() - oldest).total_seconds() if oldest else 0)
         return True
+
+    async def _expire(self) -> None:
+        """Let the ledger forget what is older than the configured retention."""
+        retention, now = self.services.office.settings.retention, self._clock.now()
+        try:
+            found = await self.services.ledger.expire(now - retention.people, now - retention.records)
+        except LedgerError as error:
+            self._log.error("ledger_unusable", detail=str(error))
+        else:
+            if any(found.values()):
+                self._log.info("retention", **found)
 
     # -- reload ------------------------------------------------------------------------------------------------------------
 
@@ -276,4 +292,3 @@ def load_model(home: Path, name: str) -> Model:
     """The text model that the settings name. Raises ModelError with the remedy."""
     model: Model = registry.load(home / "models", None if name == "current" else name)
     return model
-

@@ -255,6 +255,33 @@ def retry(context: click.Context, tickets: tuple[str, ...], everything: bool) ->
         context.exit(EX_FAILED)
 
 
+@main.command()
+@home_option
+@click.argument("address", metavar="ADDRESS")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.pass_context
+def forget(context: click.Context, address: str, as_json: bool) -> None:
+    """Remove a person from the ledger, and say what was removed.
+
+    The mail itself is in the mailbox: delete it there. Counts, promises and fingerprints stay; they name nobody.
+    """
+    from triage.ledger import Ledger
+
+    async def remove() -> dict[str, int]:
+        ledger = Ledger.open(_ledger(context))
+        try:
+            return await ledger.forget(address)
+        finally:
+            ledger.close()
+
+    found = asyncio.run(remove())
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        told = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in found.items() if count)
+        click.echo(f"removed from: {told}" if told else f"nothing is known of {address}", err=True)
+
+
 def _ledger(context: click.Context) -> Path:
     """The ledger's file. Raises LedgerError when there is none yet."""
     home: Path = context.obj["home"]

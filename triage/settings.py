@@ -263,6 +263,25 @@ class Retry(Model):
     )
 
 
+class Retention(Model):
+    """How long the ledger remembers. The daemon applies it every hour; the mail itself is in the mailbox, and yours to keep or delete."""
+
+    people: Span = Field(
+        timedelta(days=400), description="Addresses, order numbers and Message-IDs of a mail; counts and promises stay."
+    )
+    records: Span = Field(
+        timedelta(days=1100), description="The whole record of a mail. Its promise stays in the report."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.records < self.people:
+            raise ValueError("records must be kept at least as long as people")
+        if self.people < timedelta(days=30):
+            raise ValueError("less than 30d: open conversations would be forgotten, and answered twice")
+        return self
+
+
 class Http(Model):
     """Metrics and health."""
 
@@ -302,6 +321,7 @@ class Settings(Model):
     caps: Caps = Field(default_factory=Caps)
     limits: Limits = Field(default_factory=Limits)
     retry: Retry = Field(default_factory=Retry)
+    retention: Retention = Field(default_factory=Retention)
     http: Http = Field(default_factory=Http)
     logging: Logging = Field(default_factory=Logging)
     drain: Span = Field(timedelta(seconds=30), description="On SIGTERM: time to finish what was begun.")

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from triage.errors import LedgerError
-from triage.ledger import promises, schema
+from triage.ledger import privacy, promises, schema
 from triage.ledger.migrate import upgrade
 from triage.ledger.writer import Writer, connect
 from triage.lifecycle import AT_MOST_ONCE, Event, Kind, State, advance, is_final
@@ -187,6 +187,16 @@ class Ledger:
             return _insert_effect(c, id, effect, now) if effect else None
 
         return await self._writer.run(operation)
+
+    async def forget(self, address: str) -> dict[str, int]:
+        """Remove a person from every record; returns how many of each kind were changed. May be repeated."""
+        return await self._writer.run(lambda c: privacy.forget(c, address))
+
+    async def expire(self, people_before: datetime, records_before: datetime) -> dict[str, int]:
+        """Apply retention to at most a thousand records; call again until it finds nothing."""
+        return await self._writer.run(
+            lambda c: privacy.expire(c, people_before=people_before, records_before=records_before)
+        )
 
     async def retry(self, names: Collection[str] | None, now: datetime) -> int:
         """Plan refused forwards and moves again, and give mails in quarantine new attempts; returns how many. Never a reply.
