@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -68,7 +69,7 @@ def examine(home: Path, *, rules: Path | None = None) -> Examined:
     catalog = None
     try:
         default = next(iter(settings.mailboxes.values())).locale if settings else "en"
-        catalog = Catalog.load(home / "templates", default_locale=default)
+        catalog = _catalog(home / "templates", default, _digest(sorted((home / "templates").rglob("*"))))
     except ConfigError as error:
         problems += error.problems
     if settings and policy and catalog:
@@ -94,14 +95,24 @@ def _errors(problems: list[Problem]) -> bool:
 
 def version(home: Path, rules: Path | None = None) -> str:
     """A short hash over everything that decides: settings, rules, known senders, lists, texts."""
+    files = [home / SETTINGS, rules or home / ROUTING, home / SENDERS, *sorted((home / LISTS).glob("*.txt"))]
+    return _digest([*files, *sorted((home / "templates").rglob("*"))])[:12]
+
+
+def _digest(files: Iterable[Path]) -> str:
+    """A hash over names and contents, in order."""
     digest = hashlib.sha256()
-    files = {home / SETTINGS: None, home / ROUTING: rules, home / SENDERS: None}
-    files |= dict.fromkeys([*sorted((home / LISTS).glob("*.txt")), *sorted((home / "templates").rglob("*"))])
-    for path, instead in files.items():
-        if (instead or path).is_file():
-            digest.update(f"{path.relative_to(home)}\0".encode())
-            digest.update(hashlib.sha256((instead or path).read_bytes()).digest())
-    return digest.hexdigest()[:12]
+    for path in files:
+        if path.is_file():
+            digest.update(f"{path.parent.name}/{path.name}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=2)
+def _catalog(folder: Path, default: str, _digest_of_texts: str) -> Catalog:
+    """The texts, read again only where one has changed: compiling them takes most of the time of a reload."""
+    return Catalog.load(folder, default_locale=default)
 
 
 def cross_check(

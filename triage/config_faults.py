@@ -14,6 +14,7 @@ from triage.errors import Problem
 from triage.yaml_document import Document, Key
 
 _WHERE = re.compile(r"([\w-]+(?:\.[\w-]+)*): (.+)", re.DOTALL)
+SEE = "docs/configuration.md explains the key"
 _NAME_PATTERN = "^[a-z0-9]["  # how the patterns of names begin
 _PLURAL = {
     "tuple_type": "a list",
@@ -49,6 +50,8 @@ def problems_of(document: Document, error: ValidationError, model: type[BaseMode
     """Every fault of *document* that kept it from being *model*, each place once, in order of lines."""
     found: dict[tuple[str, str], Problem] = {}
     for detail in error.errors():
+        if detail["type"] == "too_short" and detail["input"]:
+            continue  # its items were refused, and are told
         for problem in _told(document, detail, model):
             place = problem.key, "" if detail["loc"] and detail["type"] != "value_error" else problem.fault
             found.setdefault(place, problem)
@@ -66,6 +69,9 @@ def _told(document: Document, detail: ErrorDetails, model: type[BaseModel]) -> I
     elif kind == "missing":
         meaning = _description(model, key)
         yield document.problem(key, "the key is missing", f"Add it: {meaning}" if meaning else "Add it")
+    elif key and key[-1] == "password" and kind in _TYPES:
+        remedy = "Write it into a file that only triage can read, and name that: {file: secrets/NAME}"
+        yield document.problem(key, "a password may not stand in the configuration", remedy)
     elif kind == "value_error":
         yield from _of_ours(document, key, detail["msg"].removeprefix("Value error, "), given)
     else:
@@ -100,12 +106,12 @@ def _of_ours(document: Document, key: Key, message: str, given: object) -> Itera
         fault, _, remedy = text.partition("; ")
         if fault.startswith("not a"):
             fault = f"{given!r} is {fault}" if _is_short(given) else fault
-        yield document.problem(at, fault, remedy[:1].upper() + remedy[1:] if remedy else "Correct it")
+        yield document.problem(at, fault, remedy[:1].upper() + remedy[1:] if remedy else SEE)
 
 
 def _of_pydantic(kind: str, detail: ErrorDetails) -> tuple[str, str]:
     given, context = detail["input"], detail.get("ctx", {})
-    shown = repr(given) if _is_short(given) else "it"
+    shown = _shown(given)
     if given is None and kind in _TYPES:
         return "the key has no value", f"Write {_TYPES[kind]} behind it, or take the key out"
     if kind == "literal_error":
@@ -131,7 +137,7 @@ def _of_pydantic(kind: str, detail: ErrorDetails) -> tuple[str, str]:
     if kind in ("too_long", "string_too_long"):
         return "it is too long", f"At most {context.get('max_length')} are allowed"
     message = detail["msg"]
-    return message[:1].lower() + message[1:], f"It is {shown} now" if _is_short(given) else "Correct it"
+    return message[:1].lower() + message[1:], f"It is {shown} now" if _is_short(given) else SEE
 
 
 def _how_to_write(kind: str, given: object) -> str:
@@ -144,6 +150,14 @@ def _how_to_write(kind: str, given: object) -> str:
     if kind in ("dict_type", "model_type", "model_attributes_type"):
         return "Write 'key: value' lines below it, indented"
     return f"Write {_TYPES[kind]}"
+
+
+def _shown(given: object) -> str:
+    if isinstance(given, dict):
+        return "a block of keys"
+    if isinstance(given, list):
+        return "a list"
+    return repr(given) if _is_short(given) else "what stands here"
 
 
 def _is_short(value: object) -> bool:

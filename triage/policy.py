@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import cached_property
 from typing import Literal, Self
@@ -116,27 +118,26 @@ class Policy(Model):
     @model_validator(mode="after")
     def _names_lead_somewhere(self) -> Self:
         faults = [
-            f"teams.{name}.calendar: no calendar {team.calendar!r}; one of {', '.join(sorted(self.calendars))}"
+            f"teams.{name}.calendar: no calendar {team.calendar!r}; {_choice(team.calendar, self.calendars)}"
             for name, team in self.teams.items()
             if team.calendar not in self.calendars
         ]
         decisions: list[tuple[str, Outcome]] = [(f"rules.{i}.then", rule.then) for i, rule in enumerate(self.rules)]
-        known = ", ".join(sorted(self.teams))
         for key, outcome in [*decisions, ("fallback", self.fallback)]:
             team = getattr(outcome, "team", None)
             if team is not None and team not in self.teams:
-                faults.append(f"{key}.team: no team {team!r}; one of {known}")
+                faults.append(f"{key}.team: no team {team!r}; {_choice(team, self.teams)}")
         for i, rule in enumerate(self.rules):
             for place, when in rule.when.blocks(("rules", i, "when")):
                 for condition in ("team_open", "team_closed"):
                     unknown = [team for team in getattr(when, condition) or () if team not in self.teams]
                     dotted = ".".join(map(str, (*place, condition)))
-                    faults += [f"{dotted}: no team {team!r}; one of {known}" for team in unknown]
+                    faults += [f"{dotted}: no team {team!r}; {_choice(team, self.teams)}" for team in unknown]
         seen: dict[str, int] = {}
         for i, rule in enumerate(self.rules):
             if rule.name == FALLBACK or seen.setdefault(rule.name, i) != i:
                 taken = "the name of the fallback" if rule.name == FALLBACK else "the name of an earlier rule too"
-                faults.append(f"rules.{i}.name: {rule.name!r} is {taken}; names must differ")
+                faults.append(f"rules.{i}.name: {rule.name!r} is {taken}; give it another name")
         if faults:
             raise ValueError("\n".join(faults))
         return self
@@ -207,6 +208,11 @@ class Policy(Model):
     def tags(self) -> frozenset[str]:
         """Every IMAP keyword that a rule may set."""
         return frozenset(tag for outcome in self._outcomes for tag in outcome.tags)
+
+
+def _choice(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known := sorted(known), n=1)
+    return f"did you mean '{near[0]}'?" if near else f"use one of {', '.join(known)}"
 
 
 __all__ = ["PRIORITIES", "FirstResponse", "Forwarding", "Policy", "Priority", "RoundTheClock", "Team"]
