@@ -15,7 +15,7 @@ from triage.demo.letters import Letter
 from triage.demo.stage import Row, Stage
 from triage.lifecycle import Kind
 
-SETTLE_SECONDS = 60.0  # for a wave; it is one or two as a rule
+SETTLE_SECONDS = 90.0  # for a wave, longer than the daemon waits between two looks; it is one or two as a rule
 LOOK_EVERY = 0.1  # seconds between looks into the ledger
 PACE = 0.06  # seconds between two mails for who is watching
 
@@ -57,6 +57,8 @@ class Play:
         self.faults = outcome.faults(ended)
         self.summary = outcome.summary(ended, time.monotonic() - self._started)
         console.print(screen.result(self.summary, self.faults))
+        if self.faults:
+            console.print(f"The end of the daemon's log:\n{stage.log_tail()}", markup=False, highlight=False)
 
     def keep(self) -> None:
         """Stay up until Ctrl-C, and tell what comes in."""

@@ -16,10 +16,11 @@ from proxyprotocol.sock import SocketInfoLocal
 from pymap.backend.dict import Config, Login
 from pymap.backend.dict.filter import FilterSet
 from pymap.backend.dict.mailbox import MailboxData, MailboxSet
-from pymap.concurrent import Subsystem
+from pymap.concurrent import Event, Subsystem
 from pymap.imap import IMAPServer
 from pymap.parsing.message import AppendMessage
-from pymap.parsing.specials import FetchRequirement
+from pymap.parsing.specials import FetchRequirement, ObjectId
+from pymap.selected import SelectedMailbox
 from pymap.user import UserMetadata
 from pysasl.hashing import Cleartext
 
@@ -46,13 +47,36 @@ class _Config(Config):
         return b"embedded IMAP server ready"
 
 
+class _Folder(MailboxData):
+    """pymap waits for the next change when a client begins to idle, and forgets what came since the client's last command: mail would
+    lie unseen until the next poll. Here IDLE begins with that, as on real servers.
+    """
+
+    async def update_selected(self, selected: SelectedMailbox, *, wait_on: Event | None = None) -> SelectedMailbox:
+        changed = selected.mod_sequence != self._mod_sequences.highest
+        return await super().update_selected(selected, wait_on=None if changed else wait_on)
+
+
+class _Account(MailboxSet):
+    """The folders of one user."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._inbox = _Folder(self._content_cache, self._thread_cache)
+
+    async def add_mailbox(self, name: str) -> ObjectId:
+        await super().add_mailbox(name)  # raises ValueError for a name that is taken
+        self._set[name] = folder = _Folder(self._content_cache, self._thread_cache)
+        return folder.mailbox_id
+
+
 class ImapServer:
     """One server with its users. Every coroutine belongs into the loop that `listen` ran in."""
 
     def __init__(self, users: Mapping[str, str], folders: Sequence[str]) -> None:
         self._users = dict(users)
         self._folders = tuple(folders)
-        self._accounts: dict[str, MailboxSet] = {}
+        self._accounts: dict[str, _Account] = {}
         self._connections: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._serve: IMAPServer | None = None
@@ -63,7 +87,7 @@ class ImapServer:
         login = Login(config)
         for name, password in self._users.items():
             login.users_dict[name] = UserMetadata(config, name, password=config.hash_context.hash(password))
-            self._accounts[name] = MailboxSet()
+            self._accounts[name] = _Account()
             for folder in self._folders:
                 await self._accounts[name].add_mailbox(folder)
             config.set_cache[name] = (self._accounts[name], FilterSet())
