@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from triage import config, log
 from triage.classifier import registry
@@ -24,9 +24,12 @@ from triage.mailbox import Mailbox
 from triage.metrics import Metrics
 from triage.notify import notify, watchdog_seconds
 from triage.planning import Office
-from triage.services import Model, NoModel, Services
+from triage.services import NoModel, Services
 from triage.settings import Settings
 from triage.web import Web
+
+if TYPE_CHECKING:
+    from triage.classifier.estimator import Classifier
 
 EXPIRE_EVERY = 3600.0  # seconds between applications of the configured retention
 TICK = 2.0  # seconds between looks at files, switches and gauges: an edit is live within five
@@ -47,6 +50,7 @@ class App:
         self._expired_at = self._clock.monotonic()
         self._config_fault: str | None = None
         self._model_fault: str | None = None
+        self._model_name: str | None = None  # with its version
         self.idle = asyncio.Event()  # set while every mailbox has nothing left to do
 
     # -- life --------------------------------------------------------------------------------------------------------------
@@ -188,6 +192,7 @@ class App:
             *(self._home / config.LISTS).glob("*.txt"),
             *(self._home / "templates").rglob("*"),
             self._home / "models" / "current",
+            *(self._home / "models").glob("*/manifest.json"),  # a new version under the same name
         ]
         stamp = []
         for path in sorted(files):
@@ -238,15 +243,19 @@ class App:
     async def _load_model(self) -> None:
         services, name = self.services, self.services.office.settings.model
         try:
-            services.model = await services.compute(partial(load_model, self._home, name))
+            model = await services.compute(partial(load_model, self._home, name))
         except ModelError as error:
             kept = "the neutral reply" if isinstance(services.model, NoModel) else "the model that is loaded"
             self._model_fault = str(error)
             services.metrics.model_ok.set(0)
             self._log.error("model_unusable", detail=str(error), using=kept)
         else:
+            services.model = model
             self._model_fault = None
             services.metrics.model_ok.set(1)
+            if model.name != self._model_name:
+                self._log.info("model_in_use", model=model.name, before=self._model_name)
+                self._model_name = model.name
 
     def _check_secrets(self, settings: Settings) -> None:
         """Every password can be read now; which of them the servers take is found out later."""
@@ -288,7 +297,6 @@ class App:
         }
 
 
-def load_model(home: Path, name: str) -> Model:
+def load_model(home: Path, name: str) -> Classifier:
     """The text model that the settings name. Raises ModelError with the remedy."""
-    model: Model = registry.load(home / "models", None if name == "current" else name)
-    return model
+    return registry.load(home / "models", None if name == "current" else name)

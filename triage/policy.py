@@ -60,6 +60,12 @@ class Team(Model):
     folder: Line = Field(
         description="Folder in the support mailbox where the mail is filed; / divides levels on every server."
     )
+    teaches: Line | None = Field(
+        None,
+        min_length=1,
+        description="Category that mail in the team's folder teaches the text model (triage retrain), or none. Left out: the "
+        "category whose rule leads there.",
+    )
     calendar: Name = Field(description="Opening hours, by name of a calendar above.")
     first_response: FirstResponse = Field(
         default_factory=FirstResponse, description="By when a person answers, in opening time, for each priority."
