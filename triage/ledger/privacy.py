@@ -18,7 +18,7 @@ from triage.records import MessageState
 
 m, e, t = schema.messages.c, schema.effects.c, schema.tickets.c
 
-PERSONAL = ("customer", "evidence", "order_numbers", "steps")  # keys of a decision that may say who wrote
+PERSONAL = ("customer", "evidence", "order_numbers", "steps", "because")  # keys of a decision that may say who wrote
 FINISHED = (MessageState.SETTLED, MessageState.QUARANTINED, MessageState.LEFT, MessageState.OBSERVED)
 
 
