@@ -60,8 +60,10 @@ def classifier(trained: Trained) -> Classifier:
 def test_one_seed_gives_one_model(trained: Trained) -> None:
     again = training.train(rows(), seed=3)
 
-    assert classifier(again).predict(TEXTS) == classifier(trained).predict(TEXTS)
-    assert again.threshold == trained.threshold
+    assert again.threshold == pytest.approx(trained.threshold, abs=1e-3)
+    for one, other in zip(classifier(again).predict(TEXTS), classifier(trained).predict(TEXTS), strict=True):
+        assert (one.category, one.about) == (other.category, other.about)
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-3)
 
 
 def test_it_names_what_it_was_taught(trained: Trained) -> None:
@@ -159,10 +161,9 @@ def test_a_stored_model_predicts_the_same(models: Path, trained: Trained) -> Non
 
     assert stored.name.startswith("small@")
     assert stored.threshold == trained.threshold
-    expected = classifier(trained).predict(TEXTS)
-    assert [(one.category, one.probabilities, one.about) for one in stored.predict(TEXTS)] == [
-        (one.category, one.probabilities, one.about) for one in expected
-    ]
+    for one, other in zip(stored.predict(TEXTS), classifier(trained).predict(TEXTS), strict=True):
+        assert (one.category, one.about) == (other.category, other.about)
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-4)
 
 
 def edit(models: Path, change: Callable[[dict[str, object]], object]) -> None:

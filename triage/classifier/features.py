@@ -71,10 +71,9 @@ class HashedTfidf(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, texts: Sequence[str]) -> sp.csr_matrix:
         """float32 of shape (n_texts, n_terms); rows have the length *weight*, or are empty."""
         counts = self._count(texts)
-        place = np.full(_BUCKETS, -1, dtype=np.int32)
-        place[self.columns_] = np.arange(len(self.columns_), dtype=np.int32)
-        columns = place[counts.indices]
-        known = columns >= 0
+        columns = np.searchsorted(self.columns_, counts.indices).astype(np.int32)
+        known = columns < len(self.columns_)
+        known[known] = self.columns_[columns[known]] == counts.indices[known]
         ends = np.concatenate([[0], np.cumsum(known)])[counts.indptr]
         values = (1 + np.log(counts.data[known])) * self.idf_[columns[known]]
         matrix = sp.csr_matrix(
