@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from itertools import chain
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +46,12 @@ _REMEMBERED = 2048
 
 # Empty places between texts, so that no convolution sees two of them; as many as the widest looks to one side.
 _GAP = 2
+
+
+class Encoder(Protocol):
+    """Texts to vectors."""
+
+    def encode(self, texts: Sequence[str]) -> tuple[Floats, Floats]: ...
 
 
 class SentenceEncoder:
@@ -241,9 +249,26 @@ def _sums(rows: Floats, lengths: Iterable[int]) -> Floats:
     return np.stack(found)
 
 
-@lru_cache(maxsize=1)
-def encoder() -> SentenceEncoder:
+def encoder() -> Encoder:
     """The one encoder of this process: it takes a second to load and is shared by all models."""
+    return _instead.get() or _loaded()
+
+
+@contextmanager
+def encoding_by(other: Encoder) -> Iterator[None]:
+    """Within this, `encoder` gives *other*: one that remembers vectors it has made."""
+    token = _instead.set(other)
+    try:
+        yield
+    finally:
+        _instead.reset(token)
+
+
+_instead: ContextVar[Encoder | None] = ContextVar("_instead", default=None)
+
+
+@lru_cache(maxsize=1)
+def _loaded() -> SentenceEncoder:
     return SentenceEncoder()
 
 
