@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from triage.demo import letters, outcome, screen
@@ -47,11 +47,11 @@ class Play:
                     stage.deliver(letter)
                     if live is not None:
                         time.sleep(PACE)
-                        live.update(screen.decisions(stage.rows(), len(self._letters)), refresh=True)
+                        live.update(self._table(stage.rows()), refresh=True)
                 for rows in self._until_settled():
                     if live is not None:
-                        live.update(screen.decisions(rows, len(self._letters)), refresh=True)
-        console.print(screen.decisions(rows, len(self._letters)), "")
+                        live.update(self._table(rows), refresh=True)
+        console.print(screen.decisions(rows, len(self._letters), sum(row.settled for row in rows)), "")
         self._show(rows)
         ended = outcome.Outcome(stage.delivered, rows, stage.sent(), stage.folders())
         self.faults = outcome.faults(ended)
@@ -70,7 +70,7 @@ class Play:
                 self._stage.check_daemon()
                 rows = [row for row in self._stage.rows() if row.settled]
                 if len(rows) > seen:
-                    self._console.print(screen.decisions(rows[seen:], len(rows)))
+                    self._console.print(screen.decisions(rows[seen:], len(rows), len(rows)))
                     seen = len(rows)
         except KeyboardInterrupt:
             self._console.print("\nstopping")
@@ -80,6 +80,12 @@ class Play:
         if self._stage.exit_code != 0:
             self.faults.append(f"the daemon ended with {self._stage.exit_code} on SIGTERM:\n{self._stage.log_tail()}")
             self._console.print(self.faults[-1], style="bold red", markup=False)
+
+    def _table(self, rows: list[Row]) -> RenderableType:
+        """The newest rows that the terminal has room for."""
+        return screen.decisions(
+            rows[-max(5, self._console.height - 4) :], len(self._letters), sum(row.settled for row in rows)
+        )
 
     def _live(self) -> contextlib.AbstractContextManager[Live | None]:
         """The table that fills while people watch; nothing where nobody does, and the whole table comes at the end."""

@@ -27,7 +27,7 @@ def plain(text: str) -> Text:
     return Text("".join(character if character.isprintable() or character == "\n" else "·" for character in text))
 
 
-def decisions(rows: Sequence[Row], expected: int) -> RenderableType:
+def decisions(rows: Sequence[Row], expected: int, settled: int) -> RenderableType:
     """The live table."""
     table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
     table.add_column("from", no_wrap=True, overflow="ellipsis", ratio=6)
@@ -38,8 +38,7 @@ def decisions(rows: Sequence[Row], expected: int) -> RenderableType:
     table.add_column("automatic reply", no_wrap=True, overflow="ellipsis", ratio=5)
     for row in rows:
         table.add_row(*_cells(row))
-    done = sum(row.settled for row in rows)
-    return Group(table, Text(f"{done} of {expected} mails settled", style="dim"))
+    return Group(table, Text(f"{settled} of {expected} mails settled", style="dim"))
 
 
 def _cells(row: Row) -> tuple[RenderableType, ...]:
@@ -71,7 +70,7 @@ def _answer(row: Row) -> Text:
         return Text(f"no: {decision['silence']}", style="yellow")
     state = row.effects.get(Kind.REPLY, "planned")
     if state == "done":
-        return Text(f"sent: {decision['template']} [{decision['locale']}]", style="green")
+        return Text(f"sent [{decision['locale']}] {decision['template']}", style="green")
     return Text(state, style="dim")
 
 
