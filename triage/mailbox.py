@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,9 +37,12 @@ from triage.settings import ImapServer
 
 T = TypeVar("T")
 
+EXPUNGE_ISSUED = "[EXPUNGEISSUED]"  # RFC 5530: Dovecot refuses a whole MOVE or COPY for one message that is gone
 HEAD_BYTES = 65_536  # what is read of a mail that is too large to read
 SEARCH_WINDOW = 50_000  # UIDs a SEARCH asks about: imaplib gives up on an answer of over 1,000,000 bytes
 BYTES_PER_SECOND = 50_000  # slowest line that is given time for large bodies
+LITERAL_BYTES = 1_000_000  # of an answer that holds no mail; imaplib would set aside whatever memory the server names
+POLITE_SECONDS = 3.0  # for LOGOUT: a server that trickles bytes can keep a reader for ever
 
 
 class CommandRefused(TransientError):
@@ -84,6 +88,7 @@ class Mailbox:
         self._capabilities: frozenset[str] = frozenset()
         self._prefix, self._separator = "", "/"
         self._folder: Folder | None = None
+        self._largest_literal = LITERAL_BYTES
         self.last_answer_at = clock.monotonic()  # of the last round trip with the server
 
     # -- connection --------------------------------------------------------------------------------------------------------
@@ -97,7 +102,11 @@ class Mailbox:
         """Let go of the connection, politely if the server still listens. May be repeated."""
         client, self._client, self._folder = self._client, None, None
         if client is not None:
-            await asyncio.get_running_loop().run_in_executor(self._pool, _hang_up, client)
+            goodbye = asyncio.get_running_loop().run_in_executor(self._pool, _hang_up, client)
+            _, late = await asyncio.wait([goodbye], timeout=POLITE_SECONDS)
+            if late:
+                _cut(client)
+                await _ended(goodbye)
 
     async def shutdown(self) -> None:
         """Close, and end the thread."""
@@ -127,6 +136,7 @@ class Mailbox:
         )
         client.normalise_times = False  # aware datetimes, as the server sent them
         client._imap.debug = 0  # IMAPClient sets 5, which halves the speed of FETCH
+        client._imap.read = partial(self._read_literal, client._imap)
         self._client = client
         # IMAPClient writes some commands in pieces; with Nagle's algorithm each such command costs 44 ms on several servers.
         client.socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -138,6 +148,15 @@ class Mailbox:
             raise LoginRefused(f"{server.host} does not take the login of {server.username}: {_text(error)}") from error
         self._capabilities = frozenset(word.decode("ascii", "replace").upper() for word in client.capabilities())
         self._prefix, self._separator = self._namespace(client)
+
+    def _read_literal(self, connection: imaplib.IMAP4, size: int) -> bytes:
+        """What imaplib reads a literal with. One that is larger than anything asked for is not read: it ends the connection."""
+        if size > self._largest_literal:
+            raise imaplib.IMAP4.abort(
+                f"a literal of {size} bytes, where at most {self._largest_literal} were asked for"
+            )
+        data: Any = connection.file.read(size)
+        return bytes(data)
 
     def _namespace(self, client: IMAPClient) -> tuple[str, str]:
         """Prefix and delimiter of the personal namespace; the LIST reply tells the delimiter where NAMESPACE is missing."""
@@ -181,7 +200,12 @@ class Mailbox:
         return await self._run(lambda: self._select(folder))
 
     def _select(self, folder: str, *, read_only: bool = False) -> Folder:
-        answer = self._connected().select_folder(self.server_name(folder), readonly=read_only)
+        name = self.server_name(folder)
+        try:
+            answer = self._connected().select_folder(name, readonly=read_only)
+        except imaplib.IMAP4.readonly:  # imaplib's word for a folder that we may not write to; the connection is good
+            read_only = True
+            answer = self._connected().select_folder(name, readonly=True)
         self._folder = Folder(
             folder,
             int(answer.get(b"UIDVALIDITY", 0)),
@@ -229,7 +253,10 @@ class Mailbox:
             (sorted(set(sizes) - whole), f"BODY.PEEK[]<0.{HEAD_BYTES}>", b"BODY[]<0>"),
         ):
             if uids:
+                # RFC822.SIZE is not exact everywhere (Exchange estimates it).
+                self._largest_literal = LITERAL_BYTES + 2 * max(sizes[uid][0] for uid in uids)
                 answer = client.fetch(uids, [item])
+                self._largest_literal = LITERAL_BYTES
                 bodies |= {uid: entry[answer_key] for uid, entry in answer.items() if entry.get(answer_key)}
         messages = []
         for uid, raw in sorted(bodies.items()):
@@ -288,8 +315,16 @@ class Mailbox:
         try:
             return work(self._select(folder, read_only=read_only))
         finally:
-            if home is not None and self._client is not None:
-                self._select(home.name)
+            if home is not None and self._client is not None and self._select(home.name) != home:
+                self._came_back_to_another(home)
+
+    def _came_back_to_another(self, home: Folder) -> None:
+        """The watched folder was selected again: what had UIDs before still has them, or the session ends."""
+        folder = self.selected()
+        if (folder.uidvalidity, folder.read_only) != (home.uidvalidity, home.read_only):
+            raise imaplib.IMAP4.abort(
+                f"{home.name} was replaced (UIDVALIDITY {home.uidvalidity}, now {folder.uidvalidity})"
+            )
 
     # -- moving ------------------------------------------------------------------------------------------------------------
 
@@ -302,6 +337,15 @@ class Mailbox:
         return await self._run(lambda: self._move(list(uids), folder))
 
     def _move(self, uids: list[int], folder: str) -> dict[int, MessageKey]:
+        try:
+            return self._move_now(uids, folder)
+        except IMAPClientError as error:
+            if EXPUNGE_ISSUED not in str(error):
+                raise
+            self._connected().noop()  # lets the server tell what another client took away; the rest can be moved then
+            return self._move_now(uids, folder)
+
+    def _move_now(self, uids: list[int], folder: str) -> dict[int, MessageKey]:
         client, target = self._connected(), self.server_name(folder)
         client._imap.untagged_responses.pop("COPYUID", None)  # it piles up over commands
         if "MOVE" in self._capabilities:
@@ -350,8 +394,12 @@ class Mailbox:
                 await asyncio.wait_for(wake.wait(), timeout)
             return
         client = self._connected()
-        await self._run(client.idle)
-        await _readable(client, timeout, wake)
+        spoke = await self._run(lambda: _idle(client))
+        try:
+            await _readable(client, 0 if spoke else timeout, wake)
+        except (OSError, ValueError) as error:  # ValueError: the socket is closed
+            self._drop()
+            raise TransientError(f"lost the connection to {self._server.host}: {_text(error)}") from error
         await self._run(client.idle_done)
 
     # -- the thread --------------------------------------------------------------------------------------------------------
@@ -366,9 +414,12 @@ class Mailbox:
             self._drop()
             raise
         except TimeoutError as error:
+            late = (
+                f"did not finish a command within {deadline:.0f} s" if not future.done() else "did not answer in time"
+            )
             self._drop()
             await _ended(future)
-            raise TransientError(f"{self._server.host} did not finish a command within {deadline:.0f} s") from error
+            raise TransientError(f"{self._server.host} {late}") from error
         except asyncio.CancelledError:
             self._drop()  # the answer to come would be taken for the next command's
             await _ended(future)
@@ -379,7 +430,16 @@ class Mailbox:
                 raise TransientError(f"lost the connection to {self._server.host}: {_text(error)}") from error
             self.last_answer_at = self._clock.monotonic()
             raise CommandRefused(f"{self._server.host}: {_text(error)}") from error
-        except (OSError, ValueError, EOFError, AttributeError, IndexError, KeyError, TypeError) as error:
+        except (
+            OSError,
+            ValueError,
+            EOFError,
+            AttributeError,
+            LookupError,
+            TypeError,
+            ArithmeticError,
+            MemoryError,
+        ) as error:
             # Besides the network's own errors: imaplib and IMAPClient raise any of these on answers that make no sense.
             self._drop()
             raise TransientError(
@@ -392,20 +452,21 @@ class Mailbox:
         """Throw the connection away; a thread that is blocked in it wakes up with an error."""
         client, self._client, self._folder = self._client, None, None
         if client is not None:
-            with contextlib.suppress(OSError):
-                client.socket().shutdown(socket.SHUT_RDWR)
-            with contextlib.suppress(RuntimeError):  # after shutdown() nobody is left to close it, nor to be blocked in it
+            _cut(client)
+            with contextlib.suppress(
+                RuntimeError
+            ):  # after shutdown() nobody is left to close it, nor to be blocked in it
                 self._pool.submit(_discard, client)
 
     def _connected(self) -> IMAPClient:
         if self._client is None:
-            raise OSError("not connected")
+            raise TransientError(f"there is no connection to {self._server.host}")
         return self._client
 
     def selected(self) -> Folder:
         """The folder that is watched, as it was when it was selected."""
         if self._folder is None:
-            raise OSError("no folder is selected")
+            raise TransientError(f"no folder is selected at {self._server.host}")
         return self._folder
 
 
@@ -414,6 +475,12 @@ async def _ended(future: asyncio.Future[Any]) -> None:
     await asyncio.wait([future])
     if not future.cancelled():
         future.exception()
+
+
+def _cut(client: IMAPClient) -> None:
+    """End the connection without a word; a thread that is blocked in it wakes up with an error."""
+    with contextlib.suppress(OSError):
+        client.socket().shutdown(socket.SHUT_RDWR)
 
 
 def _discard(client: IMAPClient) -> None:
@@ -433,6 +500,17 @@ def _hang_up(client: IMAPClient) -> None:
 
 def _tls_context(home: Path, ca_file: Path | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(home / ca_file) if ca_file else None)
+
+
+def _idle(client: IMAPClient) -> bool:
+    """Begin IDLE; True when the server had something to say before it agreed (Exchange does), which IMAPClient takes for an error."""
+    connection, spoke = client._imap, False
+    tag = client._idle_tag = connection._command("IDLE")
+    while (answer := connection._get_response()) is not None:
+        if connection.tagged_commands[tag] or answer.upper().startswith(b"* BYE"):
+            raise imaplib.IMAP4.abort(f"no IDLE: {answer!r}")
+        spoke = True
+    return spoke
 
 
 async def _readable(client: IMAPClient, timeout: float, wake: asyncio.Event) -> None:

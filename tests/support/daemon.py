@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol, Self
 
 from tests.support.home import TRIAGE, Home
 from tests.support.waiting import LONG, until
@@ -26,29 +27,49 @@ def run(
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=seconds)
 
 
+class Process(Protocol):
+    """What is used of subprocess.Popen."""
+
+    returncode: int | None
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, number: int, /) -> None: ...
+    def kill(self) -> None: ...
+
+
+def installed_command(env: Mapping[str, str] | None = None) -> Callable[[Home, Path], Process]:
+    """Starts a daemon as an operator does."""
+
+    def start(home: Home, log_file: Path) -> Process:
+        with log_file.open("ab") as log:
+            environment = {**os.environ, **ONE_THREAD, **(env or {})}
+            command = [str(TRIAGE), "--home", str(home.path), "run"]
+            return subprocess.Popen(command, stderr=log, stdout=log, env=environment)
+
+    return start
+
+
 class Daemon:
     """`triage run`. As a context it is ended with SIGTERM, and SIGKILL where that does not help."""
 
-    def __init__(self, home: Home, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, home: Home, launch: Callable[[Home, Path], Process] | None = None) -> None:
         self.home = home
         self.log_file = home.path / "daemon.log"
-        self._environment = {**os.environ, **ONE_THREAD, **(env or {})}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._launch = launch or installed_command()
+        self._process: Process | None = None
 
     def start(self, *, watching: bool = True) -> Self:
         """Start; with *watching*, wait until every mailbox is being watched."""
         seen = len(self.events("watching"))
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(TRIAGE), "--home", str(self.home.path), "run"], stderr=log, stdout=log, env=self._environment
-            )
+        self._process = self._launch(self.home, self.log_file)
         if watching:
             count = seen + len(self.home.settings["mailboxes"])
             self.until(lambda: len(self.events("watching")) >= count, "the daemon to watch")
         return self
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> Process:
         assert self._process is not None, "it was never started"
         return self._process
 
@@ -56,15 +77,21 @@ class Daemon:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def until(self, condition: object, what: str, seconds: float = LONG) -> None:
+    def until(self, condition: Callable[[], object], what: str, seconds: float = LONG) -> None:
         """Wait for *condition*; an early end of the process, or the time running out, shows its log."""
-        assert callable(condition)
         try:
             until(lambda: condition() or not self.running, what, seconds)
         except TimeoutError as error:
             raise TimeoutError(f"{error}\n{self.log()[-6000:]}") from None
         if not condition():
             raise AssertionError(f"the daemon ended ({self.process.returncode}) before: {what}\n{self.log()[-6000:]}")
+
+    def until_ended_or(self, condition: Callable[[], object], what: str, seconds: float = LONG) -> None:
+        """Wait for the process to end, or for *condition*."""
+        try:
+            until(lambda: not self.running or condition(), what, seconds)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{self.log()[-6000:]}") from None
 
     def terminate(self, seconds: float = 20.0) -> int:
         """SIGTERM, and its exit code."""

@@ -16,6 +16,7 @@ Actions:
     "stall"      the command runs, its answer is held back for ever
     "silent"     from this command on nothing is passed on, either way, and nothing is closed: a dead line without a FIN
     "slow:N"     the answer is passed on N seconds late
+    "exists"     IDLE only: "* 1 EXISTS" comes before the server agrees, as from Exchange
     "drip"       the answer is passed on in small pieces (split lines, split literals)
 
 Commands are named without "UID "; "*" stands for any. "GREETING" is the server's greeting: "stall" and "bye" apply.
@@ -231,6 +232,8 @@ class _Session:
             action = next(iter(self._pending.values()), None)
             if first:
                 action, first = self._proxy._next("GREETING", block), False
+            if block.startswith(b"+ ") and action == "exists":
+                await self._say(b"* 1 EXISTS\r\n")
             if block.startswith(b"+ "):  # the go-ahead for a literal, or for IDLE, is not the answer
                 action = None
             if self._silent:

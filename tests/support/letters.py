@@ -7,6 +7,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
+NOW = datetime.now(UTC)  # of the test session, so that the same arguments give the same bytes
+
 TEXTS = (
     "Hello,\n\nmy order 4711{n} was due on Monday and the tracking page has not moved since.\nWhere is it?\n\nRegards, Ann",
     "Guten Tag,\n\nmeine Rechnung zur Bestellung 4812{n} fehlt noch. Bitte schicken Sie sie mir.\n.\nMit freundlichen Grüßen\nJörg Weiß",
@@ -30,7 +32,7 @@ def letter(
     mail["From"] = sender or f"Customer {number} <customer{number}@mail{number % 7}.example>"
     mail["To"] = to
     mail["Subject"] = subject if subject is not None else f"Question {number} about my order"
-    mail["Date"] = format_datetime(date or datetime.now(UTC))
+    mail["Date"] = format_datetime(date or NOW)
     mail["Message-ID"] = f"<letter.{number}@mail{number % 7}.example>"
     for name, value in headers.items():
         name = name.replace("_", "-")

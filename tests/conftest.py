@@ -1,0 +1,103 @@
+"""Servers for the whole session, a user for each test; tests that need a server which is not there are skipped with the reason.
+
+Where the environment says CI=true a server that is missing is an error: nothing is skipped there.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import dovecot as dovecot_support
+from tests.support import postfix as postfix_support
+from tests.support.dovecot import WITHOUT_MOVE, Dovecot
+from tests.support.home import Home
+from tests.support.imap_proxy import ImapProxy
+from tests.support.postfix import Postfix
+from tests.support.zygote import Zygote
+from triage.testing import FaultSmtp
+
+_users = itertools.count(1)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests that use a server's fixture carry its marker, so that -m 'not postfix' leaves them out."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & {"dovecot", "dotted", "crash_stages"}:
+            item.add_marker(pytest.mark.dovecot)
+        if "postfix" in fixtures:
+            item.add_marker(pytest.mark.postfix)
+
+
+def need(reason: str | None) -> None:
+    """Skip for *reason*; fail where nothing may be skipped."""
+    if reason is not None and os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    if reason is not None:
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dovecot]:
+    """Dovecot as it comes: folders below the root, separator "/", IDLE, MOVE, UIDPLUS."""
+    need(dovecot_support.why_not())
+    with Dovecot(tmp_path_factory.mktemp("dovecot")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def dotted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dovecot]:
+    """Dovecot in the shape of Cyrus and Courier: namespace "INBOX.", separator ".", no MOVE; quota of 1 MB, rights, maildir."""
+    need(dovecot_support.why_not())
+    folder = tmp_path_factory.mktemp("dotted")
+    server = Dovecot(
+        folder, storage="maildir", prefix="INBOX.", separator=".", capability=WITHOUT_MOVE, quota="1M", acl=True
+    )
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postfix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postfix]:
+    """A real Postfix that discards what it accepted."""
+    need(postfix_support.why_not())
+    with Postfix(tmp_path_factory.mktemp("postfix")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    """Starts daemons by fork, 8 times as fast as the installed command."""
+    with Zygote() as parent:
+        yield parent
+
+
+@pytest.fixture
+def user() -> str:
+    """A mail user that no other test has."""
+    return f"user{next(_users)}"
+
+
+@pytest.fixture
+def smtp() -> Iterator[FaultSmtp]:
+    """An SMTP server that keeps what it accepts, and plays faults."""
+    with FaultSmtp() as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(dovecot: Dovecot) -> Iterator[ImapProxy]:
+    """Before the plain port of Dovecot."""
+    with ImapProxy(dovecot.port) as before:
+        yield before
+
+
+@pytest.fixture
+def home(tmp_path: Path, dovecot: Dovecot, smtp: FaultSmtp, user: str) -> Home:
+    """A home that watches a fresh user's INBOX, in mode: reply, without a text model."""
+    return Home(tmp_path / "home").imap(dovecot.port, user).smtp(smtp.port).write()

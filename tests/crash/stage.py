@@ -1,0 +1,94 @@
+"""A place to kill daemons in: a Dovecot, an SMTP server that records what it accepted, and a home for each round."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+from tests.support.accounting import Account, account
+from tests.support.daemon import Daemon, Process
+from tests.support.dovecot import Dovecot
+from tests.support.home import Home
+from tests.support.letters import letter
+from tests.support.zygote import Zygote
+from triage.testing import FaultSmtp
+
+_numbers = itertools.count(1)
+
+
+class Stage:
+    """Serves one round at a time; several stages may share a Dovecot and a zygote and run side by side."""
+
+    def __init__(self, folder: Path, dovecot: Dovecot, zygote: Zygote) -> None:
+        self._folder = folder
+        self._dovecot = dovecot
+        self._zygote = zygote
+        self._smtp = FaultSmtp()
+
+    def __enter__(self) -> Self:
+        self._smtp.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._smtp.stop()
+
+    def round(self, mails: int) -> Round:
+        """A fresh mailbox with *mails* to come, and a fresh home."""
+        self._smtp.clear()
+        self._smtp.heal()
+        number = next(_numbers)
+        folder = Path(tempfile.mkdtemp(prefix=f"round{number}-", dir=self._folder))
+        user = f"user{number}"
+        home = Home(folder / "home").imap(self._dovecot.port, user).smtp(self._smtp.port)
+        home.settings["mailboxes"]["support"]["imap"]["read_timeout"] = "20s"  # of a machine under load
+        home.write()
+        return Round(
+            home, user, [letter(number * 1000 + i) for i in range(mails)], self._dovecot, self._smtp, self._zygote
+        )
+
+
+class Round:
+    """Some mails, a daemon that is killed, and the account."""
+
+    def __init__(
+        self, home: Home, user: str, mails: Sequence[bytes], dovecot: Dovecot, smtp: FaultSmtp, zygote: Zygote
+    ) -> None:
+        self.home, self.user, self.mails, self.smtp = home, user, mails, smtp
+        self._dovecot = dovecot
+        self._zygote = zygote
+        self._hook: dict[str, Any] = {}
+        self.daemon = Daemon(home, self._launch)
+
+    def _launch(self, home: Home, log: Path) -> Process:
+        return self._zygote.fork(home.path, log, hook=self._hook)
+
+    @property
+    def ports(self) -> dict[str, str]:
+        return {str(self._dovecot.port): "imap", str(self.smtp.port): "smtp"}
+
+    def deliver(self) -> None:
+        """Put the mails into the mailbox, as of a minute ahead: those before the first start would be old mail, and not answered."""
+        self._dovecot.deliver(self.user, *self.mails, received_at=datetime.now(UTC) + timedelta(minutes=1))
+
+    def start(self, *, watching: bool = False, **hook: Any) -> None:
+        """Start the daemon, with what tests.support.hook.install takes."""
+        self._hook = {"ports": self.ports, **hook} if hook else {}
+        self.daemon.start(watching=watching)
+
+    def finish(self, seconds: float = 60.0) -> Account:
+        """Let a daemon that runs bring everything to its end, stop it, count, and clear away what held."""
+        settled = partial(self.daemon.settled, len(self.mails))
+        self.daemon.until(settled, f"{len(self.mails)} mails to be settled", seconds)
+        self.daemon.kill()
+        result = account(self.mails, self._dovecot.all_mails(self.user), self.smtp.accepted, self.home.ledger)
+        if result.faults:
+            result.faults.append(f"look at {self.home.path}")
+        else:
+            shutil.rmtree(self.home.path.parent, ignore_errors=True)
+        return result
