@@ -190,9 +190,9 @@ class _Frozen(BaseModel):
 class Closure(_Frozen):
     """Whole days on which the office is closed for once, both ends included."""
 
-    first: date = Field(alias="from")
-    last: date = Field(alias="to")
-    name: str = Field(min_length=1)
+    first: date = Field(alias="from", description="First day, as 2026-12-28.")
+    last: date = Field(alias="to", description="Last day, included.")
+    name: str = Field(min_length=1, description="What customers read of it.")
 
     @model_validator(mode="after")
     def _in_order(self) -> Closure:
@@ -209,11 +209,20 @@ class HolidayConfig(_Frozen):
     A half day of every year shortens the usual hours; a half day with a full date has exactly the hours given.
     """
 
-    country: str | None = None  # ISO 3166-1 alpha-2, as the package holidays knows it
-    subdivision: str | None = None  # of that country: DE has BE, BY …; without one only the nation-wide days count
-    add: dict[DateKey, str] = Field(default_factory=dict)
-    remove: tuple[DateKey, ...] = ()
-    half_days: dict[DateKey, DayHours] = Field(default_factory=dict)
+    country: str | None = Field(
+        None, description="Country whose public holidays are closed (ISO 3166-1: DE, ES, GB, US); left out: none are."
+    )
+    subdivision: str | None = Field(
+        None, description="Part of the country: DE has BE, BY ...; left out: only days that hold in all of it count."
+    )
+    add: dict[DateKey, str] = Field(
+        default_factory=dict,
+        description="Further holidays by date (2026-12-24, or 12-24 of every year), with their name.",
+    )
+    remove: tuple[DateKey, ...] = Field((), description="Public holidays on which you work, by date.")
+    half_days: dict[DateKey, DayHours] = Field(
+        default_factory=dict, description="Days with other hours, by date: {12-24: '09:00-12:00'}."
+    )
 
     @model_validator(mode="after")
     def _known_to_the_library(self) -> HolidayConfig:
@@ -240,10 +249,15 @@ class HolidayConfig(_Frozen):
 class CalendarConfig(_Frozen):
     """When the people of a team are at work: zone, hours of the week, holidays and closures."""
 
-    zone: ZoneName
-    hours: dict[DayOrRange, DayHours]
-    holidays: HolidayConfig = Field(default_factory=HolidayConfig)
-    closures: tuple[Closure, ...] = ()
+    zone: ZoneName = Field(description="Time zone, as Europe/Berlin; summer time is known.")
+    hours: dict[DayOrRange, DayHours] = Field(
+        description="Hours by day (mon) or range of days (mon-fri): a span '09:00-17:00', a list of spans, closed or 24h. Days that are "
+        "not named are closed; a span such as '22:00-06:00' runs over midnight."
+    )
+    holidays: HolidayConfig = Field(
+        default_factory=HolidayConfig, description="Public holidays and other days of their own."
+    )
+    closures: tuple[Closure, ...] = Field((), description="Days on which the office is closed for once.")
 
     @cached_property
     def week(self) -> tuple[tuple[Minutes, ...], ...]:

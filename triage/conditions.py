@@ -329,8 +329,14 @@ def _contact(wanted: str) -> _Pair:
     )
 
 
+def silences_of(wanted: Iterable[str]) -> frozenset[str]:
+    """The reasons that *wanted* names, `machine` opened."""
+    values = frozenset(wanted)
+    return values | MACHINES if MACHINE in values else values
+
+
 def _silence(wanted: tuple[str, ...]) -> _Pair:
-    values = frozenset(wanted) | (MACHINES if MACHINE in wanted else frozenset())
+    values = silences_of(wanted)
 
     def holds(case: Case) -> bool:
         return (NONE if case.silence is None else case.silence) in values or (

@@ -135,15 +135,13 @@ def _choice(name: str, known: Iterable[str], what: str) -> str:
 def _languages(policy: Policy, settings: Settings) -> Iterator[Fault]:
     known = {language.partition("-")[0] for mailbox in settings.mailboxes.values() for language in mailbox.languages}
     for key, when in _blocks(policy):
-        for language in when.language or ():
-            if language not in (*known, "none"):
-                fault = f"no mailbox answers in {language!r}, and only languages that one answers in are recognised"
-                remedy = f"Use one of {', '.join(sorted(known))}, none; or add {language} to the languages of a mailbox"
-                yield Fault((*key, "language"), fault, remedy, "warning")
         for name in ("words", "subject_words"):
             for language in getattr(when, name) or ():
                 if language not in (*known, "any"):
-                    fault = f"no mailbox answers in {language!r}: these words count only in mail whose language is not clear"
+                    fault = (
+                        f"no mailbox answers in {language!r}, so its mail is recognised by strong evidence only and these words "
+                        "count in little else"
+                    )
                     remedy = f"Write them under any, or add {language} to the languages of a mailbox"
                     yield Fault((*key, name, language), fault, remedy, "warning")
 

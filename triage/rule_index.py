@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from triage.conditions import ANY, Case, name_of
+from triage.conditions import ANY, Case, name_of, silences_of
 from triage.rules import When
 from triage.shadowing import Conjunct, conjuncts
 from triage.words import MarkIndex, WordList
@@ -32,7 +32,7 @@ def _names(value: Iterable[str]) -> Iterable[str]:
 
 
 def _silences(value: Iterable[str]) -> Iterable[str] | None:
-    return None if ANY in value else value
+    return None if ANY in value else silences_of(value)
 
 
 # The most telling first: of a rule's conditions the first one here is looked up.

@@ -87,23 +87,30 @@ def _tag(value: str) -> str:
     return value
 
 
-_OneOrMore = BeforeValidator(_listed, json_schema_input_type=str | list[str])
+def _one_or_more(each: Any) -> BeforeValidator:
+    """A list, or one value where one is enough."""
+    return BeforeValidator(_listed, json_schema_input_type=each | list[each])
+
+
 _Some = Field(min_length=1)
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-Names = Annotated[tuple[Name, ...], _Some, _OneOrMore]
-Lines = Annotated[tuple[Line, ...], _Some, _OneOrMore]
-Languages = Annotated[tuple[Annotated[str, Field(pattern=r"^([a-z]{2}|none)$")], ...], _Some, _OneOrMore]
-People = Annotated[tuple[Annotated[str, AfterValidator(_who)], ...], _Some, _OneOrMore]
-Addresses = Annotated[tuple[MailAddress, ...], _OneOrMore]
-Tags = Annotated[tuple[Annotated[str, AfterValidator(_tag)], ...], _OneOrMore]
+_LanguageOrNone = Annotated[str, Field(pattern=r"^([a-z]{2}|none)$")]
+Names = Annotated[tuple[Name, ...], _Some, _one_or_more(Name)]
+Lines = Annotated[tuple[Line, ...], _Some, _one_or_more(str)]
+Languages = Annotated[tuple[_LanguageOrNone, ...], _Some, _one_or_more(_LanguageOrNone)]
+People = Annotated[tuple[Annotated[str, AfterValidator(_who)], ...], _Some, _one_or_more(str)]
+Signals = Annotated[tuple[Signal, ...], _Some, _one_or_more(Signal)]
+Attachments = Annotated[tuple[AttachmentKind, ...], _Some, _one_or_more(AttachmentKind)]
+Addresses = Annotated[tuple[MailAddress, ...], _one_or_more(str)]
+Tags = Annotated[tuple[Annotated[str, AfterValidator(_tag)], ...], _one_or_more(str)]
 Words = Annotated[tuple[Annotated[Line, AfterValidator(_word)], ...], _Some]
 WordsByLanguage = Annotated[
     dict[Annotated[str, Field(pattern=r"^([a-z]{2}|any)$")], Words],
     _Some,
     BeforeValidator(_by_language, json_schema_input_type=str | list[str] | dict[str, str | list[str]]),
 ]
-Expressions = Annotated[tuple[Annotated[Line, AfterValidator(_expression)], ...], _Some, _OneOrMore]
+Expressions = Annotated[tuple[Annotated[Line, AfterValidator(_expression)], ...], _Some, _one_or_more(str)]
 HeaderName = Annotated[str, Field(pattern=r"^[!-9;-~]{1,100}$")]
 Headers = Annotated[dict[HeaderName, Line], _Some]
 Size = Annotated[
@@ -165,7 +172,7 @@ class When(Model):
     order_number_matches: Expressions | None = Field(
         None, description="Regular expression (RE2) that a recognised order number matches from its first letter on."
     )
-    attachment: Annotated[tuple[AttachmentKind, ...], _Some, _OneOrMore] | None = Field(
+    attachment: Attachments | None = Field(
         None, description="A kind of attachment that is there; any: whichever; none: there is no attachment."
     )
     header: Headers | None = Field(
@@ -185,7 +192,7 @@ class When(Model):
         description="Reason for which the guard stays silent (docs/guard.md: list, dsn, marketplace ...); machine: a program wrote "
         "it; any: whichever; none: a reply may go out.",
     )
-    signals: Annotated[tuple[Signal, ...], _Some, _OneOrMore] | None = Field(
+    signals: Signals | None = Field(
         None,
         description="Signs of urgency: a threat of chargeback, lawyer, authority, review or press; danger (fire, injury); shouting; "
         "repeated (says that it wrote before, or writes again after the promised time passed).",
@@ -209,6 +216,17 @@ class When(Model):
                 yield from block.blocks((*key, name, i))
         if self.not_ is not None:
             yield from self.not_.blocks((*key, "not"))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _each_key_has_a_value(cls, data: object) -> object:
+        """A condition without a value is a slip: left out in silence, it would let the rule match all mail."""
+        empty = [key for key, value in data.items() if value is None] if isinstance(data, dict) else []
+        if empty:
+            raise ValueError(
+                "\n".join(f"{key}: the key has no value; write one behind it, or take it out" for key in empty)
+            )
+        return data
 
     @model_validator(mode="after")
     def _inner_blocks_say_something(self) -> Self:

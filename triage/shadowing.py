@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from triage.conditions import silences_of
 from triage.rules import Rule, When
 from triage.words import ANY_LANGUAGE, fold
 
@@ -104,6 +105,10 @@ def _within_any(narrow: Sequence[str], wide: Sequence[str]) -> bool:
     return set(narrow) <= set(wide) or ("any" in wide and "none" not in narrow)
 
 
+def _within_silences(narrow: Sequence[str], wide: Sequence[str]) -> bool:
+    return _within_any(tuple(silences_of(narrow)), tuple(silences_of(wide)))
+
+
 def _within_people(narrow: Sequence[str], wide: Sequence[str]) -> bool:
     return all(any(_covers(pattern, person) for pattern in wide) for person in narrow)
 
@@ -142,7 +147,7 @@ def _within_headers(narrow: Mapping[str, str], wide: Mapping[str, str]) -> bool:
 
 _WITHIN: dict[str, Callable[[Any, Any], bool]] = {
     "attachment": _within_any,
-    "silence": _within_any,
+    "silence": _within_silences,
     "sender": _within_people,
     "recipient": _within_people,
     "subject_words": _within_words,

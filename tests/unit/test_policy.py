@@ -57,6 +57,8 @@ def is_implied(narrow: dict[str, Any], wide: dict[str, Any]) -> bool:
         ({"order_number_matches": "EX"}, {"order_number": True}),
         ({"attachment": "pdf"}, {"attachment": "any"}),
         ({"silence": "dsn"}, {"silence": "any"}),
+        ({"silence": ["dsn", "list"]}, {"silence": "machine"}),
+        ({"silence": "machine"}, {"silence": ["any"]}),
         ({"header": {"X-Form": "returns", "X-A": "1"}}, {"header": {"x-form": "*"}}),
         ({"all": [{"category": "payment"}, {"language": "de"}]}, {"language": "de"}),
         ({"category": "payment"}, {"any": [{"category": "payment"}, {"language": "de"}]}),
@@ -113,8 +115,8 @@ def test_a_fault_inside_a_nested_block_is_told_with_its_place() -> None:
 
 
 def test_the_languages_of_mailboxes_are_known_without_their_country() -> None:
-    when = {"language": ["en", "fr"], "words": {"de": "Rechnung", "any": "invoice"}}
-    assert [key for key, _ in faults({"when": when, "then": {"team": "payment"}})] == ["rules.0.when.language"]
+    when = {"words": {"en": "invoice", "de": "Rechnung", "any": "invoice", "fr": "facture"}}
+    assert [key for key, _ in faults({"when": when, "then": {"team": "payment"}})] == ["rules.0.when.words.fr"]
 
 
 def test_categories_of_another_model_may_be_given() -> None:

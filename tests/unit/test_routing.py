@@ -74,6 +74,7 @@ def with_photo() -> Message:
         ({"silence": "none"}, {}),
         ({"silence": "any"}, {"verdict": BOUNCE}),
         ({"silence": ["list", "dsn"]}, {"verdict": BOUNCE}),
+        ({"silence": "machine"}, {"verdict": BOUNCE}),
         ({"signals": "repeated"}, {"follow_up": True, "overdue": True}),
         ({"all": [{"category": "logistics"}, {"language": "en"}]}, {}),
         ({"any": [{"category": "payment"}, {"language": "en"}]}, {}),
@@ -376,6 +377,7 @@ SIMPLE = st.sampled_from(
         {"attachment": ["none", "pdf"]},
         {"silence": ["any", "none"]},
         {"silence": "dsn"},
+        {"silence": "machine"},
         {"mailbox": "support"},
         {"contact": "first"},
         {"confidence_at_least": 0.5},
@@ -396,5 +398,7 @@ WHEN = st.recursive(
 @given(st.lists(st.builds(lambda a, b: {**a, **b}, WHEN, SIMPLE), min_size=1, max_size=6))
 def test_the_index_gives_what_asking_every_rule_gives(whens: list[dict[str, Any]]) -> None:
     together = policy(*({"when": when, "then": {"team": "payment", "continue": True}} for when in whens))
-    alone = [f"rule {i}" for i, when in enumerate(whens, start=1) if holds({"not": {"not": when}})]
-    assert list(together.route(mail(), circumstances()).matched) == [*alone, "fallback"]
+    for verdict in (Verdict(None, None, None), BOUNCE):
+        alone = [f"rule {i}" for i, when in enumerate(whens, start=1) if holds({"not": {"not": when}}, verdict=verdict)]
+        found = together.route(mail(), circumstances(verdict=verdict))
+        assert list(found.matched) == [*alone, "fallback"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -124,3 +124,70 @@ def decisions(c: sa.Connection) -> list[dict[str, Any]]:
     for row in c.execute(sa.select(e.message, e.kind, e.state)):
         by_message.setdefault(row.message, {})[row.kind] = row.state
     return [{**row._mapping, "effects": by_message.get(row.id, {})} for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One message as the ledger has it."""
+
+    mailbox: str
+    state: str
+    received_at: datetime
+    seen_at: datetime  # when it was decided about, within seconds
+    fingerprint: str | None
+    message_id: str | None
+    sender: str | None
+    ticket: str | None
+    folder: str  # where it was first seen
+    place: str | None  # the folder where it is now
+    fault: str | None
+    decision: dict[str, Any] | None
+    effects: tuple[Report, ...] = ()
+    events: tuple[tuple[datetime, str, str, str | None], ...] = ()  # of the effects: instant, kind, event, detail
+
+
+def messages_named(c: sa.Connection, name: str, limit: int = 100) -> list[Past]:
+    """The messages with *name* as Message-ID, as ticket or as the beginning of their fingerprint, in order of arrival."""
+    name = name.strip()
+    ticket = name.strip("[]#").upper()
+    conditions = [m.message_id.in_([name, f"<{name.strip('<>')}>"]), m.ticket == ticket]
+    if len(name) >= 8 and all(digit in "0123456789abcdef" for digit in name.lower()):
+        conditions.append(m.fingerprint.startswith(name.lower(), autoescape=True))
+    sent = sa.select(e.message).where(e.outbound_id.in_([name, f"<{name.strip('<>')}>"]))  # our own reply or forward
+    conditions.append(m.id.in_(sent))
+    rows = c.execute(_past().where(sa.or_(*conditions)).order_by(m.id).limit(limit)).all()
+    return [_with_effects(c, row) for row in rows]
+
+
+def decided_before(c: sa.Connection, fingerprints: Collection[str]) -> dict[str, Past]:
+    """What was decided about the mails with these fingerprints; the first time where one came more than once."""
+    found: dict[str, Past] = {}
+    wanted = sorted(fingerprints)
+    for start in range(0, len(wanted), 500):
+        chosen = m.fingerprint.in_(wanted[start : start + 500])
+        for row in c.execute(_past().where(chosen, m.decision.is_not(None)).order_by(m.id)):
+            found.setdefault(row.fingerprint, _past_of(row))
+    return found
+
+
+def _past() -> sa.Select[Any]:
+    return sa.select(
+        m.id, m.mailbox, m.state, m.received_at, m.seen_at, m.fingerprint, m.message_id, m.sender, m.ticket, m.folder,
+        m.place_folder.label("place"), m.fault, m.decision,
+    )  # fmt: skip
+
+
+def _past_of(row: Any, **more: Any) -> Past:
+    return Past(**{key: value for key, value in row._mapping.items() if key != "id"}, **more)
+
+
+def _with_effects(c: sa.Connection, row: Any) -> Past:
+    effects = c.execute(sa.select(schema.effects).where(e.message == row.id).order_by(e.id)).all()
+    reports = tuple(
+        Report(each.kind, each.state, row.ticket, row.mailbox, each.recipient, each.updated_at, each.detail)
+        for each in effects
+    )
+    v = schema.effect_events.c
+    query = sa.select(v.at, e.kind, v.event, v.detail).select_from(schema.effect_events.join(schema.effects))
+    events = c.execute(query.where(e.message == row.id).order_by(v.id)).all()
+    return _past_of(row, effects=reports, events=tuple((x.at, x.kind, x.event, x.detail) for x in events))
