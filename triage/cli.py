@@ -18,6 +18,7 @@ from triage import __version__, config
 from triage.classifier import commands as model_commands
 from triage.demo.command import demo
 from triage.errors import EX_CONFIG, EX_FAILED, ConfigError, LedgerError, ModelError, TriageError
+from triage.promise_commands import calendar, import_history, report
 from triage.templates.commands import preview
 
 MODE_HELP = "write 'mode: reply' into config/triage.yaml when you are content"
@@ -298,5 +299,8 @@ for _command in (
     model_commands.rollback,
     preview,
     demo,
+    calendar,
+    report,
+    import_history,
 ):
     main.add_command(_command)

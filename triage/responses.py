@@ -104,7 +104,7 @@ def answers(message: Message, sent_at: datetime, ticket: Ticket, ours: Colleague
         return "by the customer"
     if sent_at < ticket.opened_at:
         return "older than the ticket"
-    if not _recipients(message) & _customers(ticket, ours):
+    if not recipients(message) & _customers(ticket, ours):
         return "not to the customer"
     return None
 
@@ -115,6 +115,7 @@ def _customers(ticket: Ticket, ours: Colleagues) -> frozenset[str]:
     return frozenset(named | ({ticket.customer.casefold()} if ticket.customer else set()))
 
 
-def _recipients(message: Message) -> frozenset[str]:
+def recipients(message: Message) -> frozenset[str]:
+    """Everybody whom *message* was sent to, case folded; a sent copy names hidden recipients as well."""
     hidden, _ = addresses(message.headers.get("bcc").encode("utf-8"))
     return frozenset(address.address.casefold() for address in (*message.to, *message.cc, *hidden))
