@@ -13,7 +13,10 @@ WEAK = 0.80
 
 def card(manifest: Manifest) -> str:
     """The model card as Markdown: what it is, what it learnt from, how good it is and where it fails."""
-    return "\n".join([*_head(manifest), *_data(manifest), *_scores(manifest), *_weak(manifest)]) + "\n"
+    return (
+        "\n".join([*_head(manifest), *_data(manifest), *_scores(manifest), *_compared(manifest), *_weak(manifest)])
+        + "\n"
+    )
 
 
 def _head(manifest: Manifest) -> list[str]:
@@ -68,6 +71,26 @@ def _scores(manifest: Manifest) -> list[str]:
         ]
         lines.append("")
     return lines
+
+
+def _compared(manifest: Manifest) -> list[str]:
+    found = manifest.compared
+    if not found:
+        return []
+    lines = [
+        "## Compared with the one before",
+        "",
+        f"On {found['n']} of the team's own mails that neither model has learnt from, with {found['before']}:",
+        "",
+        "| | before | now | n |",
+        "|---|---|---|---|",
+        f"| accuracy | {found['accuracy'][0]:.3f} | {found['accuracy'][1]:.3f} | {found['n']} |",
+        f"| macro-F1 | {found['macro_f1'][0]:.3f} | {found['macro_f1'][1]:.3f} | {found['n']} |",
+    ]
+    lines += [
+        f"| F1 {name} | {before:.3f} | {now:.3f} | {n} |" for name, (before, now, n) in found["categories"].items()
+    ]
+    return [*lines, ""]
 
 
 def _weak(manifest: Manifest) -> list[str]:

@@ -34,6 +34,9 @@ class Manifest:
     scores: Mapping[str, Any]  # on rows that the scoring model had not seen; the keys of `triage evaluate`
     data: Sequence[Mapping[str, Any]] = ()  # file, sha256, rows, labels, languages, sources, licences
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    compared: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # with the model before it, on held-out mail: retraining.compared
     format: int = FORMAT
 
     @property

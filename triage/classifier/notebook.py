@@ -21,11 +21,10 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
+from triage.classifier.notes import Note
 from triage.errors import TriageError
 
 FORMAT = 1
@@ -35,44 +34,6 @@ _META, _MAILS, _LOCK = "meta.json", "mails.jsonl", "lock"
 
 class NotebookError(TriageError):
     """What is kept of the team's mail cannot be read or written; the message says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """Where a mail lies."""
-
-    mailbox: str
-    folder: str  # as the server writes it
-    uidvalidity: int
-    uid: int
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A filed mail, as far as it is kept."""
-
-    spot: Spot
-    key: str  # fingerprint
-    customer: str  # keyed hash of the address that answers go to
-    thread: str  # keyed hash of the conversation's first Message-ID
-    received_at: datetime
-    language: str
-    text: str  # subject and own new words, masked; "" where the mail teaches nothing
-    aside: str = ""  # why it teaches nothing, whatever becomes of it: teaching.NoLesson
-
-    def to_json(self) -> str:
-        found = asdict(self)
-        return json.dumps(
-            {**found.pop("spot"), **found, "received_at": self.received_at.isoformat()}, ensure_ascii=False
-        )
-
-    @classmethod
-    def from_json(cls, line: str) -> Self:
-        """Raises ValueError, KeyError, TypeError for a line that is none of ours."""
-        found = json.loads(line)
-        spot = Spot(found["mailbox"], found["folder"], int(found["uidvalidity"]), int(found["uid"]))
-        words = {name: str(found[name]) for name in ("key", "customer", "thread", "language", "text", "aside")}
-        return cls(spot=spot, received_at=datetime.fromisoformat(found["received_at"]), **words)
 
 
 class Notebook:
