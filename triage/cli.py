@@ -19,6 +19,7 @@ from triage.classifier import commands as model_commands
 from triage.demo.command import demo
 from triage.errors import EX_CONFIG, EX_FAILED, ConfigError, LedgerError, ModelError, TriageError
 from triage.promise_commands import calendar, import_history, report
+from triage.retrain_command import retrain
 from triage.templates.commands import preview
 
 MODE_HELP = "write 'mode: reply' into config/triage.yaml when you are content"
@@ -266,6 +267,7 @@ def forget(context: click.Context, address: str, as_json: bool) -> None:
 
     The mail itself is in the mailbox: delete it there. Counts, promises and fingerprints stay; they name nobody.
     """
+    from triage import retraining
     from triage.ledger import Ledger
 
     async def remove() -> dict[str, int]:
@@ -276,6 +278,7 @@ def forget(context: click.Context, address: str, as_json: bool) -> None:
             ledger.close()
 
     found = asyncio.run(remove())
+    found["taught_mails"] = retraining.forget(context.obj["home"], config.settings_of(context.obj["home"]), address)
     if as_json:
         click.echo(json.dumps(found))
     else:
@@ -297,6 +300,7 @@ for _command in (
     model_commands.evaluate,
     model_commands.models,
     model_commands.rollback,
+    retrain,
     preview,
     demo,
     calendar,
