@@ -47,6 +47,7 @@ class Decision:
     policy_version: str  # hash of the rules in force
     forward_inline: bool = False
     forward_masked: bool = True
+    forward_redirected: bool = False  # the original itself is resent
     clock: Clock = "opening-hours"  # by which the first response is counted
     tags: tuple[str, ...] = ()  # IMAP keywords for the filed mail
     because: tuple[str, ...] = ()  # each rule that matched, with what it found

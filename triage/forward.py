@@ -22,6 +22,7 @@ from triage.masking import mask_mail
 from triage.message import Attachment, Message
 from triage.parsing import contents
 from triage.redaction import mask
+from triage.redirecting import redirect
 from triage.reply import thread
 from triage.writing import POLICY, as_bytes, boundary_of, multipart, set_address, set_header, text_part
 
@@ -54,6 +55,17 @@ def compose(
 
     Same arguments, same bytes: a forward that is repeated carries the same Message-ID and says the same.
     """
+    if decision.forward_redirected:
+        resent = redirect(
+            raw,
+            decision,
+            sender=envelope.sender,
+            recipient=envelope.recipient,
+            message_id=envelope.message_id,
+            date=format_datetime(envelope.date),
+        )
+        if resent is not None:
+            return resent
     limit = boundary_of(envelope.message_id)
     mail = multipart("mixed", limit, text_part(summary(message, decision)))
     _headers(mail, message, decision, envelope)

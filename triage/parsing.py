@@ -337,7 +337,7 @@ _UNREAD = {
 
 _ENCLOSED_HEADERS = 16_384  # bytes that are read of an enclosed mail: its header, in common length
 _MAX_ENCLOSED = 10  # enclosed mails; a bounce has one, a digest has many
-_ENCLOSED_ID = re.compile(rb"^(?:x-)?(?:original-)?message-id:\s*(<[!-;=?-~]{1,250}>)", re.IGNORECASE | re.MULTILINE)
+_ENCLOSED_ID = re.compile(rb"^(?:x-|resent-)?(?:original-)?message-id:\s*(<[!-;=?-~]{1,250}>)", re.IGNORECASE | re.MULTILINE)
 
 
 def _enclosed_ids(mail: Mail) -> tuple[str, ...]:

@@ -122,6 +122,7 @@ def plan(message: Message, facts: Facts, office: Office) -> Plan:
         due_at=promise.due_at, due_local=_local(promise, route, office.policy), method=promise.method, steps=promise.steps,
         order_numbers=message.order_numbers, truncated=facts.truncated, policy_version=office.version,
         forward_inline=team.forward.original == "inline", forward_masked=team.forward.mask,
+        forward_redirected=team.forward.original == "redirected",
         clock=route.clock, tags=route.tags, because=route.because,
     )  # fmt: skip
     rendered = None

@@ -15,7 +15,7 @@ from triage.conditions import Circumstances
 from triage.message import Message
 from triage.opening_hours import OpeningHours
 from triage.routing import FALLBACK, Route, Rules
-from triage.rules import PRIORITIES, Clock, Fallback, Name, Outcome, Priority, Rule
+from triage.rules import PRIORITIES, Addresses, Clock, Fallback, Name, Outcome, Priority, Rule
 from triage.settings import Language, Line, MailAddress, Model
 
 ROUND_THE_CLOCK = {"mon-sun": "24h"}
@@ -46,17 +46,31 @@ class RoundTheClock(FirstResponse):
 class Forwarding(Model):
     """How the team gets the mail."""
 
-    original: Literal["attached", "inline"] = Field(
-        "attached", description="attached: as an .eml; inline: text and attachments in the mail itself."
+    original: Literal["attached", "inline", "redirected"] = Field(
+        "attached",
+        description="attached: a summary with the original as an .eml; inline: a summary with text and attachments in the mail itself; "
+        "redirected: the original itself with Resent- headers, untouched: for a help desk, whose ticket is then the customer's.",
     )
-    mask: bool = Field(True, description="Mask card numbers, IBANs, security codes and passwords in text parts.")
+    mask: bool = Field(
+        True,
+        description="Mask card numbers, IBANs, security codes and passwords in text parts. false is needed for redirected.",
+    )
+
+    @model_validator(mode="after")
+    def _what_is_redirected_is_untouched(self) -> Self:
+        if self.original == "redirected" and self.mask:
+            raise ValueError(
+                "a redirected mail is untouched, card numbers and all; write mask: false beside it if that is meant"
+            )
+        return self
 
 
 class Team(Model):
     """Who gets the forward."""
 
     names: dict[Language, Line] = Field(min_length=1, description="Name as customers read it, by language.")
-    inbox: MailAddress = Field(description="Where forwards go.")
+    inbox: MailAddress = Field(description="Where forwards go: an inbox, or a help desk's intake address.")
+    also_to: Addresses = Field((), description="Further inboxes that get every forward of this team.")
     folder: Line = Field(
         description="Folder in the support mailbox where the mail is filed; / divides levels on every server."
     )
@@ -185,7 +199,7 @@ class Policy(Model):
             rule=decided.by["team"],
             template=decided.template,
             reply=decided.reply,
-            also_to=decided.also_to,
+            also_to=tuple(dict.fromkeys((*team.also_to, *decided.also_to))),
             clock=decided.clock,
             tags=decided.tags,
             matched=decided.matched,
@@ -202,7 +216,8 @@ class Policy(Model):
     def inboxes(self) -> frozenset[str]:
         """Every address that a forward may go to, case folded."""
         extra = {address for outcome in self._outcomes for address in outcome.also_to}
-        return frozenset(address.casefold() for address in extra | {team.inbox for team in self.teams.values()})
+        teams = {address for team in self.teams.values() for address in (team.inbox, *team.also_to)}
+        return frozenset(address.casefold() for address in extra | teams)
 
     @property
     def folders(self) -> frozenset[str]:

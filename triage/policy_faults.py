@@ -70,6 +70,7 @@ def _blocks(policy: Policy) -> Iterator[tuple[Key, When]]:
 def _circles(policy: Policy, settings: Settings) -> Iterator[Fault]:
     forwarders = {a.casefold(): name for name, mailbox in settings.mailboxes.items() for a in mailbox.forwarders}
     places: list[tuple[Key, str]] = [(("teams", name, "inbox"), team.inbox) for name, team in policy.teams.items()]
+    places += [(("teams", name, "also_to"), each) for name, team in policy.teams.items() for each in team.also_to]
     places += [((*key, "also_to"), address) for key, outcome in _outcomes(policy) for address in outcome.also_to]
     for place, address in places:
         remedy = "Forwards would come back as new mail for ever; name the inbox that the team reads"
