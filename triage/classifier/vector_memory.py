@@ -73,7 +73,8 @@ class VectorMemory:
 
     def _load(self) -> None:
         """Vectors that are damaged, or were made by another encoder, are made anew: nothing is lost but time."""
-        with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile), np.load(self._path) as found:
+        unusable = contextlib.suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
+        with unusable, self._path.open("rb") as file, np.load(file) as found:
             keys, vectors, probe = found["keys"].tobytes(), found["vectors"], found["probe"]
             if vectors.shape != (len(keys) // _KEY, 2 * WIDTH) or not np.allclose(probe, self._probe, atol=_TOLERANCE):
                 return
