@@ -49,6 +49,8 @@ def stacks(title: str, columns: Sequence[Stack], *, height: int = 150) -> str:
     drawn = []
     for i, column in enumerate(columns):
         x, y = 5 + i * step, float(top + height)
+        told = ", ".join(f"{n} {style}" for style, n in column.parts)
+        drawn.append(f"<g><title>{escape(column.label)}: {told}</title>")
         for style, n in column.parts:
             size = height * n / most if most else 0
             y -= size
@@ -56,6 +58,7 @@ def stacks(title: str, columns: Sequence[Stack], *, height: int = 150) -> str:
                 drawn.append(
                     f'<rect class="{style}" x="{x + 2:.1f}" y="{y:.1f}" width="{step - 4:.1f}" height="{size:.1f}"/>'
                 )
+        drawn.append("</g>")
         if i % every == 0:
             middle = f"{x + step / 2:.1f}"
             drawn.append(

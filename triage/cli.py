@@ -152,6 +152,7 @@ def explain(
     """
     from triage import explaining
     from triage.app import load_model
+    from triage.promiser import from_ledger
     from triage.services import Model, NoModel
 
     home = context.obj["home"]
@@ -166,7 +167,9 @@ def explain(
         model = load_model(home, office.settings.model)
     except ModelError as error:
         click.echo(f"triage: {error}; explained without a text model", err=True)
-    for item in explaining.explain(paths, office, model, question, datetime.now(UTC)):
+    now = datetime.now(UTC)
+    promiser = from_ledger(home / office.settings.ledger, office.policy, now)
+    for item in explaining.explain(paths, office, model, question, now, promiser):
         if as_json:
             click.echo(json.dumps(explaining.as_json(item), ensure_ascii=False))
         else:

@@ -1,4 +1,4 @@
-"""`triage explain`: every step of the decision about a mail on disk, by the functions that the daemon uses. Nothing is sent or written."""
+"""`triage explain`: every step of the decision about a mail on disk, by the daemon's own functions. Nothing is sent or written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from triage.message import Message, Prediction
 from triage.parsing import DEFAULT_ORDER_PATTERNS, parse
 from triage.patterns import compiled
 from triage.performing import languages_of
-from triage.planning import Facts, Office, Plan, plan
+from triage.planning import Facts, Office, Plan, Promiser, plan
 from triage.services import Model
 
 YEARS = (1991, 2190)  # of a Date header that is believed; others come from broken clocks and forgers
@@ -47,16 +47,21 @@ def files_in(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def explain(
-    paths: Iterable[Path], office: Office, model: Model, question: Question, now: datetime
+    paths: Iterable[Path],
+    office: Office,
+    model: Model,
+    question: Question,
+    now: datetime,
+    promiser: Promiser | None = None,
 ) -> Iterator[Explained]:
     """Decide about every mail in *paths*, in order. A file that cannot be read is a mail with the defect `unreadable`."""
     batch: list[tuple[Path, Message]] = []
     for path in files_in(paths):
         batch.append((path, _read(path, office, question)))
         if len(batch) == BATCH:
-            yield from _decide(batch, office, model, question, now)
+            yield from _decide(batch, office, model, question, now, promiser)
             batch = []
-    yield from _decide(batch, office, model, question, now)
+    yield from _decide(batch, office, model, question, now, promiser)
 
 
 def _read(path: Path, office: Office, question: Question) -> Message:
@@ -80,12 +85,17 @@ def _read(path: Path, office: Office, question: Question) -> Message:
 
 
 def _decide(
-    batch: Sequence[tuple[Path, Message]], office: Office, model: Model, question: Question, now: datetime
+    batch: Sequence[tuple[Path, Message]],
+    office: Office,
+    model: Model,
+    question: Question,
+    now: datetime,
+    promiser: Promiser | None,
 ) -> Iterator[Explained]:
     predictions = model.predict([message.own_words for _, message in batch]) if batch else []
     for (path, message), prediction in zip(batch, predictions, strict=True):
         at = question.received_at or _claimed(message) or now
-        facts = Facts(mailbox=question.mailbox, received_at=at, now=at, prediction=prediction)
+        facts = Facts(mailbox=question.mailbox, received_at=at, now=at, prediction=prediction, promiser=promiser)
         yield Explained(path, message, prediction, plan(message, facts, office))
 
 

@@ -14,11 +14,14 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from triage import log
 from triage.due_date import Promise, Terms
+from triage.errors import LedgerError
 from triage.estimator import Estimator
+from triage.ledger import promises, queries
 from triage.ledger.promises import TicketBook
 from triage.policy import Policy
 from triage.records import TicketEvent, TicketEventKind
@@ -89,6 +92,11 @@ class Promiser:
         with self._lock:
             return self._estimator.renewed(ticket, now)
 
+    def advance(self, now: datetime) -> None:
+        """Count the promises that broke before *now*."""
+        with self._lock:
+            self._estimator.advance(now)
+
     async def catch_up(self, book: TicketBook, policy: Policy, now: datetime) -> None:
         """Learn what became known since the last time, and count the promises that broke before *now*.
 
@@ -111,8 +119,7 @@ class Promiser:
                 self.tell(news)
             if len(news) < READ_AT_ONCE:
                 break
-        with self._lock:
-            self._estimator.advance(now)
+        self.advance(now)
         if self._last_event - self._kept_at >= KEEP_EVERY:
             await self.keep(book)
 
@@ -145,6 +152,20 @@ class Promiser:
                 self._estimator = Estimator.from_state(terms_of(self._policy), state)
             self._generation, self._last_event = generation, last_event if state is not None else 0
             self._kept_at = self._last_event
+
+
+def from_ledger(path: Path, policy: Policy, now: datetime) -> Promiser:
+    """What the ledger at *path* teaches, read beside a running daemon; where there is no ledger, nothing is measured yet."""
+    promiser = Promiser(policy)
+    try:
+        with queries.reading(path) as c:
+            generation, last_event, state = promises.memory(c)
+            promiser.restore(generation, last_event, state)
+            promiser.tell(promises.everything(c, after=last_event if state is not None else 0))
+    except LedgerError:
+        return Promiser(policy)
+    promiser.advance(now)
+    return promiser
 
 
 def tell(estimator: Estimator, event: TicketEvent, policy: Policy) -> None:

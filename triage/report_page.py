@@ -24,7 +24,7 @@ p{margin:2px 0 12px;color:var(--soft);max-width:75ch}
 .tile,.panel{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px 14px;break-inside:avoid}
 .tile b{display:block;font-size:25px;line-height:1.25;font-variant-numeric:tabular-nums}.tile span{color:var(--soft);font-size:13px}
 .panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(430px,1fr));gap:14px}
-svg{width:100%;height:auto;display:block}svg text{font-size:12px;fill:var(--ink)}svg .label{fill:var(--soft)}
+svg{width:100%;max-width:760px;height:auto;display:block}svg text{font-size:12px;fill:var(--ink)}svg .label{fill:var(--soft)}
 .plain{fill:var(--mark)}.kept{fill:var(--kept)}.broken{fill:var(--broken)}.open{fill:var(--open)}.cell{fill:var(--cell)}
 .axis,.range{stroke:var(--soft);stroke-width:1}.range{stroke-width:3;opacity:.45}
 .dot0{fill:var(--kept)}.dot1{fill:var(--open);stroke:var(--ink)}.dot2{fill:var(--broken)}
@@ -42,6 +42,7 @@ tr.inner td:first-child{padding-left:28px;color:var(--soft)}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}h2{break-after:avoid}.panels{grid-template-columns:1fr 1fr}}
 """
 
+_WITHIN = "Hours within which 50, 90 and 95 % of them lie"
 _KEY = (
     '<p class="key"><i class="k"></i>kept<i class="b"></i>broken<i class="o"></i>still open. '
     "Above each week: the share kept of those that are known.</p>"
@@ -69,13 +70,13 @@ def page(report: Report, shop: str) -> str:
         _panels(report.languages),
         _table(report),
         _heading("Length of promises", "From the customer's mail to the stated instant, in hours of the clock on the wall."),
-        _ranges("Length of promises by team", _with_all(report, lambda group: group.length), "h: 50, 90, 95 % are shorter"),
+        _ranges("Length of promises by team", _with_all(report, lambda group: group.length), _WITHIN),
         _heading(
             "First answer by a person",
             "In opening hours of the team, of tickets that were answered; those still open are not in it.",
         ),
         _ranges(
-            "First answers by team", _with_all(report, lambda group: group.first_response), "h: 50, 90, 95 % are quicker"
+            "First answers by team", _with_all(report, lambda group: group.first_response), _WITHIN
         ),
         _heading("Volume", "All mail, machines' too."),
         '<div class="panels">',
