@@ -27,6 +27,7 @@ from triage.errors import PermanentError, TransientError, UnknownOutcome
 from triage.settings import SmtpServer
 
 IDLE_LIMIT = 60.0  # seconds after which a kept connection is not trusted any more; servers close theirs after 100-300 s
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ACCOUNT_TROUBLE = frozenset({421, 530, 534, 535, 538})  # concerns the connection or the login, never this mail
 
 
@@ -61,12 +62,11 @@ class Courier:
         UnknownOutcome. Must not be repeated after UnknownOutcome unless a second copy does no harm.
         """
         async with self._slots:
+            if _CONTROL.search(envelope_sender + recipient):
+                raise PermanentError("an address with control characters is none")
             connection = await self._open_transaction(envelope_sender, recipient, content)
             answer = await self._data(connection, content, before_data)
-            if connection.is_connected and not self._closed:
-                self._free.append((connection, self._clock.monotonic()))
-            else:
-                connection.close()
+            self._keep(connection)
             return answer
 
     @retry(
@@ -101,6 +101,13 @@ class Courier:
                 return connection
             connection.close()
         return await self._connect()
+
+    def _keep(self, connection: aiosmtplib.SMTP) -> None:
+        """Keep *connection*, which is between two transactions, for the next mail."""
+        if connection.is_connected and not self._closed:
+            self._free.append((connection, self._clock.monotonic()))
+        else:
+            connection.close()
 
     async def _connect(self) -> aiosmtplib.SMTP:
         server = self._server
@@ -164,6 +171,7 @@ class Courier:
             return response.message
         if response.code == 421:
             smtp.close()
+        self._keep(smtp)
         raise _refusal(self._server.host, "the final dot", response.code, response.message)
 
     async def _envelope(self, smtp: aiosmtplib.SMTP, envelope_sender: str, recipient: str, content: bytes) -> None:
@@ -189,8 +197,9 @@ class Courier:
                 raise aiosmtplib.SMTPDataError(response.code, response.message)
         except aiosmtplib.SMTPResponseException as error:
             await _reset(smtp, error.code)
+            self._keep(smtp)
             raise _refusal(self._server.host, phase, error.code, error.message) from error
-        except ValueError as error:  # aiosmtplib refuses control characters in commands
+        except ValueError as error:  # aiosmtplib refuses what cannot stand in a command
             smtp.close()
             raise PermanentError(f"{phase}: {error}") from error
         except (aiosmtplib.SMTPException, OSError) as error:

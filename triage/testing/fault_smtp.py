@@ -10,6 +10,7 @@ A fault has a stage and an action. Stages, in the order of a session:
     CONNECT  instead of the greeting          MAIL, RCPT  instead of the answer to the command
     EHLO     instead of the capabilities      DATA        instead of 354
     AUTH     instead of the dialogue          END         instead of the answer to the final dot
+                                              QUIT        instead of the farewell
 
 Actions:
 
@@ -30,6 +31,7 @@ import json
 import os
 import ssl
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,7 +40,7 @@ from typing import Any, Self
 
 from triage.testing.loop_thread import LoopThread, missing
 
-STAGES = ("CONNECT", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "END")
+STAGES = ("CONNECT", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "END", "QUIT")
 AFTER_KEEPING = ("keep+drop", "keep+slow:")
 ALWAYS = -1
 
@@ -92,6 +94,7 @@ class FaultSmtp:
         self.port = port
         self.hits: list[tuple[str, str]] = []  # faults that were played: (stage, action)
         self.connections = 0
+        self.open: weakref.WeakSet[asyncio.WriteTransport] = weakref.WeakSet()
         self._journal = journal
         self._users = users
         self._options = {"tls_context": tls, "require_starttls": require_tls, "data_size_limit": size_limit}
@@ -160,11 +163,16 @@ class FaultSmtp:
     def stop(self) -> None:
         """Close the port and every connection. May be repeated."""
         if self._server is not None and self._thread is not None:
-            self._thread.loop.call_soon_threadsafe(self._server.close)
+            self._thread.call(self._close(self._server))
             self._server = None
             if self._owns_thread:
                 self._thread.stop()
                 self._thread = None
+
+    async def _close(self, server: asyncio.Server) -> None:
+        server.close()
+        for transport in list(self.open):
+            transport.abort()
 
     def __enter__(self) -> Self:
         return self.start()

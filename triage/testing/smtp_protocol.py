@@ -68,6 +68,10 @@ class _Server(SMTP):
             **options,
         )
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._hooks.opened(transport)
+        super().connection_made(transport)
+
     async def push(self, status: Any) -> None:
         delay, self._greeting_delay = self._greeting_delay, 0.0
         await asyncio.sleep(delay)
@@ -94,6 +98,10 @@ class _Hooks:
     def __init__(self, faults: FaultSmtp, users: Mapping[str, str] | None) -> None:
         self._faults = faults
         self._users = users
+
+    def opened(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._faults.open.add(transport)
 
     async def play(self, stage: str, server: SMTP, envelope: Envelope | None, argument: str | None) -> str | None:
         """The answer to give instead of the usual one, or None. Does not return when the connection is cut."""
@@ -141,6 +149,9 @@ class _Hooks:
             return answer
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        return await self.play("QUIT", server, envelope, None) or "221 2.0.0 Bye"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         action = self._faults.next_fault("END", envelope)
