@@ -315,7 +315,9 @@ class Mailbox:
         try:
             return work(self._select(folder, read_only=read_only))
         finally:
-            if home is not None and self._client is not None and self._select(home.name) != home:
+            if home is None:
+                self._folder = None  # nothing is being watched: nothing to come back to
+            elif self._client is not None and self._select(home.name) != home:
                 self._came_back_to_another(home)
 
     def _came_back_to_another(self, home: Folder) -> None:
