@@ -285,7 +285,7 @@ class Retention(Model):
 class Http(Model):
     """Metrics and health."""
 
-    enabled: bool = True
+    enabled: bool = Field(True, description="false: no metrics and no health page.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(9464, ge=0, le=65535, description="0 takes a free port.")
 
@@ -306,7 +306,9 @@ class Settings(Model):
         "observe", description="observe: decide and record, send nothing, move nothing. reply: the real thing."
     )
     shop: Shop
-    mailboxes: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")], Mailbox] = Field(min_length=1)
+    mailboxes: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")], Mailbox] = Field(
+        min_length=1, description="The accounts that are watched, by a name of your choice."
+    )
     staff: tuple[Colleague, ...] = Field(
         (),
         description="Colleagues who answer from addresses of their own: an address, or @domain. Known without: support mailboxes, team inboxes, and all of the support mailboxes' domains that are not mail providers'.",
