@@ -91,8 +91,16 @@ def replay(
         unknown += sum(message.fingerprint not in known for _, message in mails)
         if before is None:
             mails = [(source, message) for source, message in mails if message.fingerprint in known]
-        new = _decide(mails, after, known, now)
-        old = _decide(mails, before, known, now) if before else [_then(known[mail.fingerprint]) for _, mail in mails]
+        texts = [message.own_words for _, message in mails]
+        said = after.model.predict(texts) if texts else []
+        new = _decide(mails, said, after.office, known, now)
+        if before is not None and before.model is not after.model:
+            said = before.model.predict(texts) if texts else []
+        old = (
+            _decide(mails, said, before.office, known, now)
+            if before
+            else [_then(known[mail.fingerprint]) for _, mail in mails]
+        )
         for (source, message), one, other in zip(mails, old, new, strict=True):
             author = message.from_address.address if message.from_address else None
             where = message.message_id or source.where
@@ -125,11 +133,14 @@ def _parsed(source: Source, office: Office) -> Message:
 
 
 def _decide(
-    mails: Sequence[tuple[Source, Message]], side: Side, known: Mapping[str, Past], now: datetime
+    mails: Sequence[tuple[Source, Message]],
+    predictions: Sequence[Prediction],
+    office: Office,
+    known: Mapping[str, Past],
+    now: datetime,
 ) -> list[Outcome]:
-    predictions = side.model.predict([message.own_words for _, message in mails]) if mails else []
     return [
-        _outcome(source, message, prediction, side.office, known.get(message.fingerprint), now)
+        _outcome(source, message, prediction, office, known.get(message.fingerprint), now)
         for (source, message), prediction in zip(mails, predictions, strict=True)
     ]
 
