@@ -157,10 +157,11 @@ class Pipeline:
     async def _answered(self, item: _Item, made: Plan, now: datetime) -> None:
         """A colleague let us have a copy of the answer to the customer."""
         services, name = self._services, made.decision.ticket
-        outcome = await services.ledger.tickets.answered(name, item.fetched.received_at, now, "copy")
-        if outcome is not None:
-            services.metrics.promises.labels(made.promise.team, outcome).inc()
-            self._log.info("answered", ticket=name, how="copy", outcome=outcome.value)
+        found = await services.ledger.tickets.answered(name, item.fetched.received_at, now, "copy")
+        if found is not None:
+            if not found.counted:
+                services.metrics.promises.labels(made.promise.team, found.outcome).inc()
+            self._log.info("answered", ticket=name, how="copy", outcome=found.outcome.value)
 
     def _tell(self, item: _Item, made: Plan) -> None:
         decision, metrics = made.decision, self._services.metrics

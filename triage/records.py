@@ -44,6 +44,14 @@ class TicketOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """What an answer made of a ticket's promise."""
+
+    outcome: TicketOutcome
+    counted: bool  # it was known before: a promise that had broken already
+
+
+@dataclass(frozen=True, slots=True)
 class TicketEvent:
     """One line of a ticket's history, as it became known."""
 

@@ -178,10 +178,11 @@ class Watch:
         return found[0].team if found else "unknown"
 
     async def _answered(self, ticket: str, team: str, at: datetime, now: datetime, how: str) -> None:
-        outcome = await self._services.ledger.tickets.answered(ticket, at, now, how)
-        if outcome is not None:
-            self._services.metrics.promises.labels(team, outcome).inc()
-            self._log.info("answered", ticket=ticket, how=how, outcome=outcome.value)
+        found = await self._services.ledger.tickets.answered(ticket, at, now, how)
+        if found is not None:
+            if not found.counted:
+                self._services.metrics.promises.labels(team, found.outcome).inc()
+            self._log.info("answered", ticket=ticket, how=how, outcome=found.outcome.value)
 
     # -- before a promise breaks -------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from triage.ledger import schema
 from triage.ledger.writer import Writer
 from triage.message import MessageKey
-from triage.records import MessageState, OpenPromise, Ticket, TicketEvent, TicketEventKind, TicketOutcome
+from triage.records import Answered, MessageState, OpenPromise, Ticket, TicketEvent, TicketEventKind, TicketOutcome
 
 m, t = schema.messages.c, schema.tickets.c
 events, estimator, cursors = schema.ticket_events, schema.estimator, schema.folder_cursors
@@ -46,7 +46,7 @@ class TicketBook:
 
         return await self._writer.run(operation)
 
-    async def answered(self, ticket: str, at: datetime, now: datetime, how: str) -> TicketOutcome | None:
+    async def answered(self, ticket: str, at: datetime, now: datetime, how: str) -> Answered | None:
         """A person has answered *at*; what became of the promise, or None where an earlier answer is known or it was closed.
 
         May be repeated. An automatic reply that still waits to be sent is overtaken, and never sent.
@@ -232,14 +232,14 @@ def _matching(c: sa.Connection, related_ids: Sequence[str], references: Sequence
     return tickets(c, names or list(references))
 
 
-def _answered(c: sa.Connection, ticket: str, at: datetime, now: datetime, how: str) -> TicketOutcome | None:
+def _answered(c: sa.Connection, ticket: str, at: datetime, now: datetime, how: str) -> Answered | None:
     row = c.execute(sa.select(schema.tickets).where(t.ticket == ticket)).one_or_none()
     if row is None or row.first_response_at is not None or row.outcome == TicketOutcome.CLOSED or at < row.opened_at:
         return None
     outcome = _judged(at, row.due_at)
     c.execute(schema.tickets.update().where(t.ticket == ticket).values(first_response_at=at, outcome=outcome))
     append(c, [TicketEvent(ticket, TicketEventKind.ANSWERED, at, now, {"how": how})])
-    return outcome
+    return Answered(outcome, counted=row.outcome == outcome)
 
 
 def _judged(answered_at: datetime, due_at: datetime | None) -> TicketOutcome:
