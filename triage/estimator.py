@@ -24,7 +24,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from triage.calendar_config import show_opening_time
-from triage.due_date import BEYOND_CAP, ESTIMATED, METHOD_VERSION, NEVER_REACHED, Promise, Terms, stated_instant
+from triage.due_date import (
+    BEYOND_CAP,
+    ESTIMATED,
+    METHOD_VERSION,
+    NEVER_REACHED,
+    Promise,
+    Terms,
+    configured_promise,
+    stated_instant,
+)
 from triage.samples import Sample, Samples, Ticket, group_name
 from triage.survival import ANSWERED, CLOSED
 
@@ -33,6 +42,7 @@ RAISE_STEP = 0.001  # slow and one-sided on purpose: two-sided it lost coverage
 RAISE_MOST = 0.04
 HIGHEST_LEVEL = 0.99
 TYPICAL_LEVEL = 0.8  # what "most people" means in the softer figure
+TYPICAL_LEAST = 20  # tickets answered before anything is said about most people
 STATE_VERSION = 1
 
 
@@ -210,6 +220,12 @@ class Estimator:
             now=now,
             backlog=self._backlog[team],
         )
+        if not sample.measured and sample.longest < terms.first_response.total_seconds():
+            # Nobody was answered yet, and nobody waits longer than was configured: nothing speaks against it.
+            return configured_promise(
+                opened_at, team=team, hours=hours, first_response=terms.first_response, language=language,
+                level=terms.level, written_at=now,
+            )  # fmt: skip
         n = max(sample.n, LEAST_N)
         raised = self._raised + self._raised_of.get(group_name(terms, team, language), 0.0)
         level = min(terms.level * (1.0 + 1.0 / n) + raised, max(HIGHEST_LEVEL, terms.level))
@@ -235,7 +251,7 @@ class Estimator:
             return replace(promise, no_date=BEYOND_CAP, steps=(*promise.steps, f"{reason}: no date is stated"))
         due = stated_instant(hours.add_business_time(opened_at, q), now, hours)
         steps = (*promise.steps, *hours.explain(opened_at, q), f"stated: {hours.show(due)}")
-        softer = _span(sample.curve.quantile(TYPICAL_LEVEL, age=age))
+        softer = _span(sample.curve.quantile(TYPICAL_LEVEL, age=age)) if sample.measured >= TYPICAL_LEAST else None
         typical = None if softer is None else stated_instant(hours.add_business_time(opened_at, softer), now, hours)
         return replace(promise, due_at=due, steps=steps, typical=typical if typical and typical < due else None)
 

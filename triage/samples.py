@@ -66,6 +66,8 @@ class Sample:
     answered: int  # of these
     lent: float  # weight of other groups' tickets
     prior: float  # weight of the configured first response
+    measured: int  # tickets answered, of this group and of those that lend
+    longest: float  # seconds of opening time that one of them has waited, answered or not
 
 
 @dataclass(slots=True)
@@ -143,7 +145,16 @@ class Samples:
             parts.append((x, np.ones(len(x), np.bool_), np.full(len(x), max(prior, PRIOR_LEAST) / len(x))))
         waits, answered, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
         curve = kaplan_meier(waits, answered, weights)
-        return Sample(curve, known + lent_weight + prior, len(own[0]), int(own[1].sum()), lent_weight, prior)
+        return Sample(
+            curve=curve,
+            n=known + lent_weight + prior,
+            tickets=len(own[0]),
+            answered=int(own[1].sum()),
+            lent=lent_weight,
+            prior=prior,
+            measured=int(own[1].sum() + lent[1].sum()),
+            longest=float(max(own[0].max(initial=0.0), lent[0].max(initial=0.0))),
+        )
 
     def _own(
         self, group: _Group, terms: Terms, priority: str, opened_at: datetime, now: datetime, backlog: int

@@ -158,10 +158,18 @@ class TestCurve:
 
 
 class TestLearning:
-    def test_before_anything_is_known_the_configured_response_leads(self) -> None:
+    def test_before_anybody_was_answered_the_configured_response_is_promised(self) -> None:
         promise = ask(Estimator(terms()), MONDAY)
-        assert timedelta(hours=16) <= length(promise) <= timedelta(hours=32)
-        assert promise.method == ESTIMATED
+        assert length(promise) == terms()("desk").first_response
+        assert promise.method == CONFIGURED
+        assert promise.typical is None
+
+    def test_nothing_is_said_about_most_people_before_twenty_were_answered(self) -> None:
+        estimator = Estimator(terms())
+        at = feed(estimator, [2.0] * 19)
+        assert ask(estimator, at).typical is None
+        at = feed(estimator, [2.0] * 20, start=at)
+        assert ask(estimator, at).typical is not None
 
     def test_a_quick_team_promises_less_and_a_slow_one_more(self) -> None:
         estimator = Estimator(terms())
