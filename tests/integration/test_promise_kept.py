@@ -118,7 +118,7 @@ def noise(number: int, at: datetime) -> bytes:
         {"to": "eva@shop.example", "subject": "note: I take this one"},
         {"X_Triage_Kind": "reply"},
     ]
-    return answer(number, at, **kinds[number % 4])  # type: ignore[arg-type]
+    return answer(number, at, **kinds[number % 4])
 
 
 async def live_through(day: OfficeDay, happenings: list[Happening]) -> None:
