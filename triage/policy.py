@@ -77,8 +77,8 @@ class Team(Model):
     teaches: Line | None = Field(
         None,
         min_length=1,
-        description="Category that mail in the team's folder teaches the text model (triage retrain), or none. Left out: the "
-        "category whose rule leads there.",
+        description="Category that mail in the team's folder teaches the text model (triage retrain); other: no category; none: "
+        "nothing. Left out: the category whose rule leads there.",
     )
     calendar: Name = Field(description="Opening hours, by name of a calendar above.")
     first_response: FirstResponse = Field(

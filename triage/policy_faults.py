@@ -100,9 +100,9 @@ def _unknown_names(
 ) -> Iterator[Fault]:
     codes = [rung.code for rung in guard.RUNGS if rung.code != guard.RULE]
     for name, team in policy.teams.items():
-        if team.teaches not in (None, *categories, "none"):
+        if team.teaches not in (None, *categories, "other", "none"):
             fault = f"the text model names no category {team.teaches!r}, so nothing is learnt from the folder"
-            remedy = _choice(str(team.teaches), (*categories, "none"), "categories")
+            remedy = _choice(str(team.teaches), (*categories, "other", "none"), "categories")
             yield Fault(("teams", name, "teaches"), fault, remedy, "warning")
     for key, when in _blocks(policy):
         for mailbox in when.mailbox or ():

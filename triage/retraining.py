@@ -153,7 +153,7 @@ def _subjects(home: Path, office: Office, champion: Classifier) -> tuple[dict[st
     settings = office.settings
     never = {name for mine in settings.mailboxes.values() for name in (mine.folder, mine.quarantine, mine.bounces)}
     never |= {name for mine in settings.mailboxes.values() for name in mine.no_answer_needed}
-    subjects, unclear = teaching.subjects(office.policy, champion.categories, never)
+    subjects, unclear = teaching.subjects(office.policy, (*champion.categories, *champion.abstain_labels), never)
     if not subjects:
         remedy = f"Write a rule for a category ({', '.join(champion.categories)}), or 'teaches: CATEGORY' beside a team's folder"
         fault = "no folder stands for a category, so that there is nothing to learn from"
