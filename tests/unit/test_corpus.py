@@ -27,7 +27,7 @@ SHOPS = {
     "pets",
     "general",
 }
-FIELDS = {"id", "lang", "variety", "label", "about", "form", "shop", "writer", "scenario", "subject", "text"}
+FIELDS = {"id", "lang", "variety", "label", "about", "form", "shop", "writer", "scenario", "subject", "text", "licence"}
 
 # Messages of fewer words are alike by nature ("where is my order"); they may only not be the same.
 SHORT = 6
