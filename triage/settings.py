@@ -291,6 +291,8 @@ class Http(Model):
 
 
 class Logging(Model):
+    """What is logged, and how."""
+
     level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe event that is logged."
     )
