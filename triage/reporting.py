@@ -14,7 +14,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from triage.ledger.reports import MessageRow, TicketRow
 from triage.opening_hours import OpeningHours
 from triage.records import TicketOutcome
 from triage.samples import opening_time_spent
@@ -23,6 +22,31 @@ R = TypeVar("R")
 HOUR = timedelta(hours=1)
 UNKNOWN = "unknown"
 HoursOf = Callable[[str, str], OpeningHours | None]  # team, clock; None for a team that is gone
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRow:
+    """A ticket with what became of it."""
+
+    team: str
+    language: str | None
+    clock: str  # by which it is counted: opening-hours, round-the-clock
+    opened_at: datetime
+    due_at: datetime | None  # as stated to the customer; None: no date, or no reply went out
+    stated: bool  # a reply went out, with a date or saying that there is none
+    first_response_at: datetime | None
+    outcome: str | None  # records.TicketOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A message with what was decided about it."""
+
+    received_at: datetime
+    team: str
+    language: str | None
+    category: str | None  # None: the model abstained
+    silence: str | None  # None: a reply was planned
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -10,34 +9,10 @@ import sqlalchemy as sa
 from triage.ledger import schema
 from triage.lifecycle import Kind, State
 from triage.records import MessageState
+from triage.reporting import MessageRow, TicketRow
 
 m, e, t = schema.messages.c, schema.effects.c, schema.tickets.c
 DECIDED = (MessageState.OBSERVED, MessageState.PLANNED, MessageState.SETTLED)
-
-
-@dataclass(frozen=True, slots=True)
-class TicketRow:
-    """A ticket with what became of it."""
-
-    team: str
-    language: str | None
-    clock: str  # by which it is counted: opening-hours, round-the-clock
-    opened_at: datetime
-    due_at: datetime | None  # as stated to the customer; None: no date, or no reply went out
-    stated: bool  # a reply went out, with a date or saying that there is none
-    first_response_at: datetime | None
-    outcome: str | None  # records.TicketOutcome
-
-
-@dataclass(frozen=True, slots=True)
-class MessageRow:
-    """A message with what was decided about it."""
-
-    received_at: datetime
-    team: str
-    language: str | None
-    category: str | None  # None: the model abstained
-    silence: str | None  # None: a reply was planned
 
 
 def tickets_between(c: sa.Connection, since: datetime, until: datetime) -> list[TicketRow]:
