@@ -45,6 +45,7 @@ class Decision:
     order_numbers: tuple[str, ...]
     truncated: bool
     policy_version: str  # hash of the rules in force
+    unfamiliar: bool = False  # the model abstained because the text is unlike all it has learnt from
     forward_inline: bool = False
     forward_masked: bool = True
     forward_redirected: bool = False  # the original itself is resent

@@ -162,6 +162,8 @@ def summary(message: Message, decision: Decision) -> str:
 
 def _category(decision: Decision) -> str:
     about = f" about {decision.about}" if decision.about else ""
+    if decision.unfamiliar:
+        return "not sure: unlike the mail that the text model knows"
     if decision.category is None:
         return f"not sure ({decision.confidence:.0%} for the likeliest)"
     return f"{decision.category}{about} ({decision.confidence:.0%})"

@@ -121,7 +121,7 @@ def plan(message: Message, facts: Facts, office: Office) -> Plan:
         template=template, silence=verdict.reason, evidence=verdict.evidence, opened_at=promise.opened_at,
         due_at=promise.due_at, due_local=_local(promise, route, office.policy), method=promise.method, steps=promise.steps,
         order_numbers=message.order_numbers, truncated=facts.truncated, policy_version=office.version,
-        forward_inline=team.forward.original == "inline", forward_masked=team.forward.mask,
+        unfamiliar=facts.prediction.unfamiliar, forward_inline=team.forward.original == "inline", forward_masked=team.forward.mask,
         forward_redirected=team.forward.original == "redirected",
         clock=route.clock, tags=route.tags, because=route.because,
     )  # fmt: skip
