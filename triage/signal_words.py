@@ -1,7 +1,8 @@
 """Words by which customers threaten or show urgency, by language: data of signals.py, written as words.py reads them.
 
 Chosen to be rarely wrong rather than complete: a missed threat is still a complaint, a false one wakes somebody up. So no bare "dispute",
-"review" or "press", which customers use of other things every day. Operators add their own with `words`.
+"review" or "press", which customers use of other things every day. In the training corpus one mail in 100 that is no complaint has one of
+these words (a lawyer's office that needs an invoice), and one complaint in five. Operators add their own with `words`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ SIGNAL_WORDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             "contact my credit card", "contacting my bank", "through my bank",
         ),
         "de": (
-            "rückbuchung*", "rückbuch*", "zurückbuchen", "zurückgebucht", "rücklastschrift*", "lastschrift zurück",
+            "rückbuchung*", "zurückbuchen", "zurückgebucht", "rücklastschrift*", "lastschrift zurück",
             "käuferschutz*", "paypal fall", "zahlung anfechten", "zahlung zurückholen", "geld zurückholen",
             "meine bank einschalten", "kreditkartenreklamation",
         ),
@@ -39,8 +40,9 @@ SIGNAL_WORDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             "contestare il pagamento", "protezione acquirenti", "disconoscere l'addebito",
         ),
         "nl": (
-            "terugboek*", "storneren", "betaling betwisten", "geschil openen", "paypal geschil", "kopersbescherming",
-            "aankoopbescherming",
+            "storneren", "betaling betwisten", "geschil openen", "paypal geschil", "kopersbescherming",
+            "aankoopbescherming", "terugboeken via de bank", "terugboeken bij mijn bank", "laten terugboeken",
+            "laat terugboeken",
         ),
         "pl": (
             "obciążenie zwrotne", "obciążenia zwrotnego", "reklamacja w banku", "spór paypal", "spór w paypal",
@@ -164,7 +166,7 @@ SIGNAL_WORDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             "consumer magazine", "on facebook and", "on twitter and", "local news",
         ),
         "de": (
-            "an die presse", "zur presse", "die presse informieren", "journalist*", "zeitung", "bildzeitung",
+            "an die presse", "zur presse", "die presse informieren", "journalist*", "bildzeitung",
             "stiftung warentest", "fernsehen", "in den sozialen medien", "öffentlich machen",
         ),
         "es": ("la prensa", "a los medios", "periodista*", "periódico*", "redes sociales", "hacerlo público"),
@@ -221,7 +223,7 @@ SIGNAL_WORDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             "発火", "火が出", "発煙", "煙が出", "感電", "爆発", "けが", "怪我", "火傷", "やけど", "アレルギー反応",
             "病院に",
         ),
-        "zh": ("起火", "着火", "冒烟", "冒煙", "触电", "觸電", "爆炸", "受伤", "受傷", "过敏", "過敏"),
+        "zh": ("起火", "着火", "冒烟", "冒煙", "触电", "觸電", "爆炸", "受伤", "受傷", "过敏反应", "過敏反應"),
     },
     "repeated": {
         "en": (
@@ -240,10 +242,11 @@ SIGNAL_WORDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             "schon geschrieben", "mehrfach kontaktiert", "letzte aufforderung", "letztmalig", "erneut auffordern",
         ),
         "es": (
-            "segunda vez", "tercera vez", "cuarta vez", "segundo correo", "tercer correo", "sigo sin respuesta",
-            "sin respuesta", "nadie responde", "nadie me responde", "nadie contesta", "nadie me contesta",
-            "ya les escribí", "ya os escribí", "ya les he escrito", "ya os he escrito", "he escrito varias veces",
-            "último aviso",
+            "segundo correo", "tercer correo", "sigo sin respuesta", "sin respuesta", "nadie responde",
+            "nadie me responde", "nadie contesta", "nadie me contesta", "ya les escribí", "ya os escribí",
+            "ya les he escrito", "ya os he escrito", "he escrito varias veces", "último aviso",
+            "segunda vez que escribo", "segunda vez que les escribo", "segunda vez que os escribo",
+            "tercera vez que escribo", "tercera vez que les escribo", "tercera vez que os escribo",
         ),
         "fr": (
             "deuxième fois", "troisième fois", "deuxième mail", "troisième mail", "deuxième message",
@@ -264,15 +267,17 @@ SIGNAL_WORDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             "nikt nie odpowiada", "już pisałem", "już pisałam", "nadal nie otrzymałem", "nadal nie otrzymałam",
         ),
         "pt": (
-            "segunda vez", "terceira vez", "segundo email", "terceiro email", "segundo e-mail", "terceiro e-mail",
-            "sem resposta", "ninguém responde", "ninguém me responde", "já escrevi", "já enviei", "último aviso",
+            "segundo email", "terceiro email", "segundo e-mail", "terceiro e-mail", "sem resposta",
+            "ninguém responde", "ninguém me responde", "já escrevi", "já enviei", "último aviso",
+            "segunda vez que escrevo", "terceira vez que escrevo", "segunda vez que contacto",
+            "terceira vez que contacto",
         ),
         "sv": (
             "andra gången", "tredje gången", "inget svar", "fortfarande inget svar", "ingen svarar", "redan skrivit",
         ),
         "ja": (
             "返信がありません", "返事がありません", "返信がない", "返事がない", "何度も連絡", "何度も問い合わせ",
-            "二回目", "2回目", "三回目", "3回目", "再度のご連絡", "未だに返",
+            "再度のご連絡", "未だに返", "2回目の連絡", "3回目の連絡", "二度目の連絡", "三度目の連絡",
         ),
         "zh": (
             "没有回复", "沒有回覆", "没人回复", "沒人回覆", "一直没有", "一直沒有", "多次联系", "多次聯繫",

@@ -41,7 +41,7 @@ def fold(text: str) -> str:
 @lru_cache(maxsize=8192)
 def _without_accents(run: str) -> str:
     # Only what is not ASCII comes here: over a whole text the normalisation took 0.05 ms of the 0.2 that a mail's rules may take.
-    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFKD", run)))
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFKD", run).casefold()))
 
 
 class Text:
