@@ -253,6 +253,9 @@ class App:
             services.model = model
             self._model_fault = None
             services.metrics.model_ok.set(1)
+            # The first text loads the sentence encoder, which takes a second: while the mailboxes connect, not while a customer waits.
+            # Should it fail, the first mail meets the same fault, and is handled as any mail whose prediction fails.
+            services.cpu.submit(services.model.predict, ["Where is my parcel?"])
             if model.name != self._model_name:
                 self._log.info("model_in_use", model=model.name, before=self._model_name)
                 self._model_name = model.name
