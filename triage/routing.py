@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from triage.conditions import Case, Check, Circumstances, Expressions, SenderLists, checks_of, failure_of, reasons
+from triage.conditions import Check, checks_of, failure_of, reasons
 from triage.message import Message
 from triage.opening_hours import OpeningHours
+from triage.rule_case import Case, Circumstances, Expressions, SenderLists
 from triage.rule_index import RuleIndex
 from triage.rules import Clock, Fallback, Priority, ReplyMode, Rule, Then
 

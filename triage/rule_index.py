@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from triage.conditions import ANY, Case, name_of, silences_of
+from triage.conditions import silences_of
+from triage.rule_case import ANY, Case, name_of
 from triage.rules import When
 from triage.shadowing import Conjunct, conjuncts
 from triage.words import MarkIndex, WordList
