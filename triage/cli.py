@@ -20,6 +20,7 @@ from triage.demo.command import demo
 from triage.errors import EX_CONFIG, EX_FAILED, ConfigError, LedgerError, ModelError, TriageError
 from triage.promise_commands import calendar, import_history, report
 from triage.retrain_command import retrain
+from triage.routing_commands import replay, schema, test_rules, why
 from triage.templates.commands import preview
 
 MODE_HELP = "write 'mode: reply' into config/triage.yaml when you are content"
@@ -306,6 +307,10 @@ for _command in (
     retrain,
     preview,
     demo,
+    why,
+    replay,
+    test_rules,
+    schema,
     calendar,
     report,
     import_history,

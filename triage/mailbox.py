@@ -383,6 +383,10 @@ class Mailbox:
         criteria = ["UID", ",".join(map(str, sorted(wanted)))]
         return {uid for uid in await self._run(lambda: self._connected().search(criteria)) if uid in wanted}
 
+    async def mark(self, uids: Sequence[int], flags: Sequence[str]) -> None:
+        """Add flags and keywords to *uids* of the selected folder. What is gone meanwhile is passed over."""
+        await self._run(lambda: self._connected().add_flags(list(uids), list(flags), silent=True))
+
     # -- waiting -----------------------------------------------------------------------------------------------------------
 
     async def wait(self, timeout: float, wake: asyncio.Event, *, idle: bool) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -49,6 +49,23 @@ class Job:
     effects: tuple[Effect, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A message of the watched folder that is to be moved to the folder that its effect names, marked with flags."""
+
+    key: MessageKey
+    effect: Effect
+    flags: tuple[str, ...] = ()
+
+
+def flags_of(decision: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """What a colleague sees on the filed mail: \\Flagged where it is pressing, and the keywords that rules gave it."""
+    if decision is None:
+        return ()
+    pressing = ("\\Flagged",) if decision["priority"] in ("urgent", "high") else ()
+    return (*pressing, *decision.get("tags", ()))
+
+
 class Performer:
     """Carries out the effects of one mailbox's messages."""
 
@@ -71,7 +88,10 @@ class Performer:
         if sends:
             await asyncio.wait(sends, timeout=FILE_GRACE)
         await self._file(
-            [(job.fetched.key, effect) for job in jobs for effect in job.effects if effect.kind is Kind.FILE]
+            Move(job.fetched.key, effect, flags_of(job.decision.to_json()))
+            for job in jobs
+            for effect in job.effects
+            if effect.kind is Kind.FILE
         )
 
     async def retry_due(self, pending: Sequence[Pending]) -> None:
@@ -93,7 +113,7 @@ class Performer:
 
     async def file_alone(self, key: MessageKey, effect: Effect) -> None:
         """Move one message that has no other effect."""
-        await self._file([(key, effect)])
+        await self._file([Move(key, effect)])
 
     async def drain(self, seconds: float) -> None:
         """Let sends that are under way end, for at most *seconds*; what is left is cancelled (and recovered at the next start)."""
@@ -201,24 +221,37 @@ class Performer:
 
     # -- moving ------------------------------------------------------------------------------------------------------------
 
-    async def _file(self, moves: Iterable[tuple[MessageKey, Effect]]) -> None:
+    async def _file(self, moves: Iterable[Move]) -> None:
         """Move messages, one command a folder. They lie in the selected folder, or have been moved away meanwhile."""
-        by_folder: dict[str, list[tuple[MessageKey, Effect]]] = defaultdict(list)
-        for key, effect in moves:
-            if effect.state is State.PLANNED:
-                by_folder[effect.recipient].append((key, effect))
+        by_folder: dict[str, list[Move]] = defaultdict(list)
+        for move in moves:
+            if move.effect.state is State.PLANNED:
+                by_folder[move.effect.recipient].append(move)
         for folder, batch in by_folder.items():
-            await self._advance([Outcome(effect.id, Event.STARTED) for _, effect in batch])
+            await self._advance([Outcome(move.effect.id, Event.STARTED) for move in batch])
             try:
-                places = await self._move([key.uid for key, _ in batch], folder)
-                missing = [key.uid for key, _ in batch if key.uid not in places]
+                await self._mark(batch)
+                places = await self._move([move.key.uid for move in batch], folder)
+                missing = [move.key.uid for move in batch if move.key.uid not in places]
                 still_there = await self._mailbox.present(missing)
             except CommandRefused as error:
-                outcomes = [self._put_off(effect, str(error)) for _, effect in batch]
+                outcomes = [self._put_off(move.effect, str(error)) for move in batch]
                 self._log.error("move_refused", folder=folder, n=len(batch), detail=str(error))
             else:
-                outcomes = [self._moved(key, effect, places, still_there) for key, effect in batch]
+                outcomes = [self._moved(move.key, move.effect, places, still_there) for move in batch]
             await self._advance(outcomes)
+
+    async def _mark(self, batch: Sequence[Move]) -> None:
+        """Flags and keywords go along with a move. A server that keeps none (Exchange knows no keywords) is no reason not to move."""
+        by_flags: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for move in batch:
+            if move.flags:
+                by_flags[move.flags].append(move.key.uid)
+        for flags, uids in by_flags.items():
+            try:
+                await self._mailbox.mark(uids, flags)
+            except CommandRefused as error:
+                self._log.warning("flags_refused", flags=",".join(flags), detail=str(error))
 
     async def _move(self, uids: Sequence[int], folder: str) -> dict[int, MessageKey]:
         try:
@@ -239,7 +272,7 @@ class Performer:
     def _put_off(self, effect: Effect, detail: str) -> Outcome:
         return Outcome(effect.id, Event.DEFERRED, detail, self._next(effect))
 
-    async def _whereabouts(self, items: Sequence[Pending]) -> list[tuple[MessageKey, Effect]]:
+    async def _whereabouts(self, items: Sequence[Pending]) -> list[Move]:
         """Those of *items* that still lie in the watched folder. What lies in its target already was moved before a crash: it is done."""
         folder = self._mailbox.selected()
         here = [
@@ -251,12 +284,12 @@ class Performer:
         moves = []
         for item in items:
             if item.place and item in here and item.place.uid in present:
-                moves.append((item.place, item.effect))
+                moves.append(Move(item.place, item.effect, flags_of(item.decision)))
                 continue
             there = await self.search(item.effect.recipient, item)
             back = None if there else await self.search(folder.name, item)
             if back is not None:
-                moves.append((back.key, item.effect))
+                moves.append(Move(back.key, item.effect, flags_of(item.decision)))
                 continue
             detail = None if there else "it was moved or deleted by another client"
             place = there.key if there else None

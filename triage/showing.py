@@ -42,6 +42,7 @@ def show(item: Explained, console: Console | None = None) -> None:
         ("guard", allowed),
         ("model", _prediction(item)),
         *(("rule", f"not {tried}") for tried in item.plan.route.tried),
+        *(("rule", text) for text in item.plan.route.because),
         ("rule", f"{decision.rule}: team {decision.team}, priority {decision.priority}"),
         ("forward", ", ".join((decision.inbox, *decision.also_to))),
         ("file", decision.folder),
