@@ -231,7 +231,7 @@ async def _switch(context: click.Context, switches: dict[str, str | None]) -> No
     ledger = Ledger.open(_ledger(context))
     try:
         for name, value in switches.items():
-            await ledger.set(name, value, datetime.now(UTC))
+            await ledger.switch(name, value, datetime.now(UTC))
     finally:
         ledger.close()
 

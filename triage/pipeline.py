@@ -131,7 +131,7 @@ class Pipeline:
         if services.stopped is None and recent >= office.settings.caps.per_minute:
             services.stopped = "breaker"
             services.metrics.replies_stopped.set(1)
-            await services.ledger.set("breaker", f"{recent} replies within a minute", services.clock.now())
+            await services.ledger.switch("breaker", f"{recent} replies within a minute", services.clock.now())
             self._log.error("breaker_open", replies=recent, remedy="look at 'triage status', then 'triage resume'")
         return services.stopped
 

@@ -71,7 +71,7 @@ class Ledger:
         query = sa.select(schema.settings.c.value).where(schema.settings.c.name == name)
         return await self._writer.run(lambda c: c.execute(query).scalar_one_or_none())
 
-    async def set(self, name: str, value: str | None, now: datetime) -> None:
+    async def switch(self, name: str, value: str | None, now: datetime) -> None:
         """Keep a switch (paused, breaker); None removes it."""
 
         def operation(c: sa.Connection) -> None:
@@ -199,7 +199,7 @@ class Ledger:
         )
 
     async def retry(self, names: Collection[str] | None, now: datetime) -> int:
-        """Plan refused forwards and moves again, and give mails in quarantine new attempts; returns how many. Never a reply.
+        """Plan refused forwards and moves again, and bring mails back out of quarantine; returns how many. Never a reply.
 
         *names* are tickets, or UIDs of quarantined mails; None: everything.
         """
@@ -209,11 +209,11 @@ class Ledger:
             failed = failed.where(
                 e.state == State.FAILED, e.kind.not_in(AT_MOST_ONCE), m.state != MessageState.QUARANTINED
             )
-            given_up = sa.select(m.id).where(m.state == MessageState.QUARANTINED)
+            given_up = sa.select(m.id, m.folder).where(m.state == MessageState.QUARANTINED)
             if names is not None:
                 failed = failed.where(m.ticket.in_(names))
                 given_up = given_up.where(sa.or_(m.ticket.in_(names), sa.cast(m.uid, sa.String).in_(names)))
-            effects, messages = list(c.execute(failed).scalars()), list(c.execute(given_up).scalars())
+            effects, messages = list(c.execute(failed).scalars()), c.execute(given_up).all()
             for id in effects:
                 _advance(c, Outcome(id, Event.RETRIED, "asked for by an operator"), now)
             c.execute(
@@ -221,7 +221,9 @@ class Ledger:
                 .where(m.id.in_(sa.select(e.message).where(e.id.in_(effects))), m.state == MessageState.SETTLED)
                 .values(state=MessageState.PLANNED)
             )
-            c.execute(schema.messages.update().where(m.id.in_(messages)).values(state=MessageState.SEEN, attempts=0))
+            for id, folder in messages:  # back into the folder that is watched, where it is a new mail
+                c.execute(schema.messages.update().where(m.id == id).values(state=MessageState.PLANNED))
+                _insert_effect(c, id, NewEffect(Kind.FILE, folder), now)
             return len(effects) + len(messages)
 
         return await self._writer.run(operation)
@@ -269,8 +271,8 @@ class Ledger:
         """How many effects are not final yet, and when the oldest of them was planned."""
         open_states = [State.PLANNED, State.STARTED]
         query = sa.select(sa.func.count(), sa.func.min(e.born_at, type_=schema.Instant)).where(e.state.in_(open_states))
-        count, oldest = (await self._writer.run(lambda c: c.execute(query).one()))._tuple()
-        return int(count), oldest
+        row = await self._writer.run(lambda c: c.execute(query).one())
+        return int(row[0]), row[1]
 
     async def add(self, message: int, effect: NewEffect, event: TicketEvent, now: datetime) -> Effect:
         """Plan one more effect of a decided message, such as a reminder; *event* goes into its ticket's history with it."""
@@ -282,6 +284,19 @@ class Ledger:
                 c.execute(schema.messages.update().where(*settled).values(state=MessageState.PLANNED))
             promises.append(c, [event])
             return added
+
+        return await self._writer.run(operation)
+
+    async def placed(self, places: Collection[MessageKey]) -> frozenset[MessageKey]:
+        """Those of *places* at which a message is known to lie."""
+
+        def operation(c: sa.Connection) -> frozenset[MessageKey]:
+            known = []
+            for key in places:
+                at = (m.place_folder == key.folder, m.place_uidvalidity == key.uidvalidity, m.place_uid == key.uid)
+                if c.execute(sa.select(m.id).where(m.mailbox == key.mailbox, *at).limit(1)).first() is not None:
+                    known.append(key)
+            return frozenset(known)
 
         return await self._writer.run(operation)
 
