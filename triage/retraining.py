@@ -103,29 +103,43 @@ async def retrain(home: Path, office: Office, wish: Wish, *, clock: Clock, progr
             return replace(outcome, verdict=Verdict(False, (early,)))
         base = dataset.load(wish.data or [models / "corpus"])
         _check(base, champion)
-        digest = _digest(champion, base, gathered, wish)
-        if book.last.get("digest") == digest:
-            return replace(
-                outcome,
-                verdict=Verdict(False, tuple(book.last["reasons"])),
-                compared=book.last["compared"],
-                since=book.last["at"],
-            )
+        digest = _digest(base, gathered, wish)
+        if (as_before := _as_before(outcome, book.last, digest)) is not None:
+            return as_before
         with remembering(book.folder), one_thread():
             examined = _examine(champion, base, gathered, wish, own_names, progress)
         outcome = replace(outcome, verdict=examined.verdict, compared=examined.compared)
         now = clock.now()
         if examined.verdict.accepted and not wish.dry_run:
             outcome = replace(outcome, version=_put_in_use(models, champion, base, gathered, examined, now))
-        if not examined.verdict.accepted:
+        if outcome.version is not None or not examined.verdict.accepted:
             book.last = {
                 "digest": digest,
+                "champion": outcome.champion,
+                "version": outcome.version,
                 "at": now.isoformat(timespec="seconds"),
-                "reasons": examined.verdict.reasons,
-                "compared": examined.compared,
+                "reasons": outcome.verdict.reasons,
+                "compared": outcome.compared,
             }
             book.save()
         return outcome
+
+
+def _as_before(outcome: Outcome, last: Mapping[str, Any], digest: str) -> Outcome | None:
+    """The outcome, if it is known from the last time; None: there is something new to learn, or to compare with."""
+    if last.get("digest") != digest:
+        return None
+    version = last["version"]
+    if version is None:
+        if last["champion"] != outcome.champion:
+            return None
+        return replace(
+            outcome, verdict=Verdict(False, tuple(last["reasons"])), compared=last["compared"], since=last["at"]
+        )
+    told = "the model in use has learnt all of this"
+    if outcome.champion.partition("@")[2] != version:  # rolled back: a timer must not bring it in again
+        told = f"the same mail gave {version}, which was in use and was taken out again"
+    return replace(outcome, verdict=Verdict(False, (told,)), since=last["at"])
 
 
 def forget(home: Path, settings: Settings, address: str) -> int:
@@ -194,14 +208,14 @@ def _check(base: Dataset, champion: Classifier) -> None:
         )
 
 
-def _digest(champion: Classifier, base: Dataset, gathered: Gathered, wish: Wish) -> str:
-    """Changes when anything does that the verdict depends on."""
+def _digest(base: Dataset, gathered: Gathered, wish: Wish) -> str:
+    """Changes when anything does that a challenger depends on, or its examination."""
     rows = sorted(
         (row.id, row.label, row.text, held) for row, held in zip(gathered.rows, gathered.held_out, strict=True)
     )
     files = [file.sha256 for file in base.files]
     wished = [wish.seed, wish.least, wish.margin]
-    return hashlib.sha256(json.dumps([champion.name, files, rows, wished]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([files, rows, wished]).encode()).hexdigest()
 
 
 # -- the examination -------------------------------------------------------------------------------------------------------------

@@ -185,6 +185,8 @@ def test_what_colleagues_moved_is_learnt_and_the_daemon_uses_it_without_a_restar
         assert found["version"] == after != before
         daemon.until(lambda: any(after in line for line in daemon.events("model_in_use")), "the new model to be used")
 
+        assert retrain(taught_home)["reasons"] == ["the model in use has learnt all of this"]
+
         dovecot.deliver(user, letter(900, subject="hello", text="Hello, our hopper has not rolled in, it is stuck\n"))
         daemon.until(lambda: "INBOX" not in dovecot.folders(user), "the last mail to be filed", 60)
 
@@ -196,6 +198,8 @@ def test_what_colleagues_moved_is_learnt_and_the_daemon_uses_it_without_a_restar
     assert "the team's filed mail" in card
     assert "Compared with the one before" in card
     assert run(taught_home, "rollback").returncode == 0
+    assert in_use(taught_home) == before
+    assert "taken out again" in retrain(taught_home)["reasons"][0]
     assert in_use(taught_home) == before
 
 
@@ -229,9 +233,13 @@ def test_a_worse_challenger_is_refused_with_its_reason_and_the_same_question_is_
     assert "cross-fitting" not in again.stderr
 
 
+@pytest.mark.parametrize("server", ["dovecot", "dotted"])
 def test_only_folders_that_stand_for_a_category_are_read_and_those_below_them(
-    taught_home: Home, dovecot: Dovecot, user: str
+    server: str, taught_home: Home, user: str, request: pytest.FixtureRequest
 ) -> None:
+    dovecot: Dovecot = request.getfixturevalue(server)
+    taught_home.settings["mailboxes"]["support"]["imap"]["port"] = dovecot.port
+    taught_home.write()
     folders = ["Triaged/Payment/2026/March", "Triaged/Front desk", "Triaged/Quarantine", "Triaged/Bounces", "Junk"]
     with dovecot.login(user) as client:
         for folder in folders:
