@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from triage.errors import LedgerError
 from triage.ledger import privacy, promises, schema
+from triage.ledger import statements as sql
 from triage.ledger.migrate import upgrade
 from triage.ledger.writer import Writer, connect
 from triage.lifecycle import AT_MOST_ONCE, Event, Kind, State, advance, is_final
@@ -136,18 +137,15 @@ class Ledger:
         def operation(c: sa.Connection) -> dict[MessageKey, Attempt]:
             found: dict[MessageKey, Attempt] = {}
             for key, received_at in arrivals.items():
-                row = c.execute(sa.select(m.id, m.attempts).where(*_is(key))).one_or_none()
+                at = {"mailbox": key.mailbox, "folder": key.folder, "uidvalidity": key.uidvalidity, "uid": key.uid}
+                row = c.execute(sql.MESSAGE_AT, at).one_or_none()
                 if row is not None:
-                    c.execute(schema.messages.update().where(m.id == row.id).values(attempts=row.attempts + 1))
+                    c.execute(sql.COUNT_ATTEMPT, {"row": row.id})
                     found[key] = Attempt(row.id, key, row.attempts + 1)
                     continue
-                values: dict[str, Any] = {
-                    "mailbox": key.mailbox, "folder": key.folder, "uidvalidity": key.uidvalidity, "uid": key.uid,
-                    "place_folder": key.folder, "place_uidvalidity": key.uidvalidity, "place_uid": key.uid,
-                    "state": MessageState.SEEN, "attempts": 1, "received_at": received_at, "seen_at": now,
-                }  # fmt: skip
-                result = c.execute(schema.messages.insert().values(**values))
-                found[key] = Attempt(_key_of(result), key, 1)
+                place = {"place_folder": key.folder, "place_uidvalidity": key.uidvalidity, "place_uid": key.uid}
+                first = {"state": MessageState.SEEN, "attempts": 1, "received_at": received_at, "seen_at": now}
+                found[key] = Attempt(_key_of(c.execute(sql.INSERT_MESSAGE, at | place | first)), key, 1)
             return found
 
         return await self._writer.run(operation)
@@ -319,40 +317,25 @@ class Ledger:
 # -- operations inside a transaction ---------------------------------------------------------------------------------------------
 
 
-def _is(key: MessageKey) -> tuple[sa.ColumnElement[bool], ...]:
-    return m.mailbox == key.mailbox, m.folder == key.folder, m.uidvalidity == key.uidvalidity, m.uid == key.uid
-
-
 def _history(c: sa.Connection, inquiry: Inquiry, now: datetime) -> History:
-    decided = (MessageState.PLANNED, MessageState.SETTLED)
-    duplicate = c.execute(
-        sa.select(m.id).where(m.fingerprint == inquiry.fingerprint, m.id != inquiry.id, m.state.in_(decided)).limit(1)
-    ).first()
+    copy = c.execute(sql.COPY_OF, {"fingerprint": inquiry.fingerprint, "row": inquiry.id}).first()
     sender = inquiry.sender or ""
-    replies = sa.select(sa.func.count()).where(e.kind == Kind.REPLY, e.state != State.SUPPRESSED)
-    to_sender = c.execute(replies.where(e.recipient == sender, e.born_at >= now - timedelta(hours=24))).scalar_one()
-    domain = sender.rpartition("@")[2]
-    to_domain = c.execute(
-        replies.where(e.recipient_domain == domain, e.born_at >= now - timedelta(hours=1))
-    ).scalar_one()
-    return History(_ticket_of(c, inquiry, now), duplicate is not None, int(to_sender), int(to_domain))
+    lately = {"recipient": sender, "since": now - timedelta(hours=24)}
+    to_sender = c.execute(sql.REPLIES_TO, lately).scalar_one()
+    this_hour = {"domain": sender.rpartition("@")[2], "since": now - timedelta(hours=1)}
+    to_domain = c.execute(sql.REPLIES_TO_DOMAIN, this_hour).scalar_one()
+    return History(_ticket_of(c, inquiry, now), copy is not None, int(to_sender), int(to_domain))
 
 
 def _ticket_of(c: sa.Connection, inquiry: Inquiry, now: datetime) -> Ticket | None:
     """The conversation: by Message-IDs, by the reference in the subject, by sender and subject within two weeks."""
     names: list[str] = []
     if inquiry.related_ids:
-        ids = schema.thread_ids.c
-        names = list(c.execute(sa.select(ids.ticket).where(ids.message_id.in_(inquiry.related_ids))).scalars())
+        names = list(c.execute(sql.TICKETS_OF_IDS, {"message_ids": list(inquiry.related_ids)}).scalars())
     names = names or list(inquiry.tickets)
     if not names and inquiry.thread_key:
-        query = sa.select(m.ticket).where(
-            m.thread_key == inquiry.thread_key,
-            m.id != inquiry.id,
-            m.ticket.is_not(None),
-            m.received_at >= now - CONVERSATION_MEMORY,
-        )
-        names = [name for name in c.execute(query.order_by(m.id.desc()).limit(1)).scalars() if name]
+        same = {"thread_key": inquiry.thread_key, "row": inquiry.id, "since": now - CONVERSATION_MEMORY}
+        names = [name for name in c.execute(sql.TICKET_OF_THREAD, same).scalars() if name]
     if not names:
         return None
     found = promises.tickets(c, names)
@@ -360,30 +343,29 @@ def _ticket_of(c: sa.Connection, inquiry: Inquiry, now: datetime) -> Ticket | No
 
 
 def _record(c: sa.Connection, plan: NewPlan, now: datetime) -> list[Effect]:
-    c.execute(
-        schema.messages.update().where(m.id == plan.id).values(
-            state=plan.state, fault=None, fingerprint=plan.fingerprint, message_id=plan.message_id, sender=plan.sender,
-            thread_key=plan.thread_key, ticket=plan.ticket, decision=dict(plan.decision),
-        )
-    )  # fmt: skip
+    decided = {
+        "row": plan.id, "state": plan.state, "fingerprint": plan.fingerprint, "message_id": plan.message_id,
+        "sender": plan.sender, "thread_key": plan.thread_key, "ticket": plan.ticket, "decision": dict(plan.decision),
+    }  # fmt: skip
+    c.execute(sql.DECIDE, decided)
     if plan.state is MessageState.OBSERVED:
         return []
     if plan.opens is not None:
-        opened = c.execute(schema.tickets.insert().prefix_with("OR IGNORE").values(ticket=plan.ticket, **plan.opens))
+        opened = c.execute(sql.INSERT_TICKET, {"ticket": plan.ticket, **plan.opens})
         if plan.event is not None and opened.rowcount:
             promises.append(c, [plan.event])
     if plan.thread_ids:
         rows = [{"message_id": message_id, "ticket": plan.ticket} for message_id in plan.thread_ids]
-        c.execute(schema.thread_ids.insert().prefix_with("OR IGNORE"), rows)
+        c.execute(sql.INSERT_THREAD_IDS, rows)
     effects = [_insert_effect(c, plan.id, new, now) for new in plan.effects]
     if any(effect.kind is Kind.REPLY and effect.state is State.PLANNED for effect in effects):
-        c.execute(schema.tickets.update().where(t.ticket == plan.ticket).values(last_reply_at=now))
+        c.execute(sql.REPLIED, {"name": plan.ticket, "now": now})
     return effects
 
 
 def _insert_effect(c: sa.Connection, message: int, new: NewEffect, now: datetime) -> Effect:
     reason, key = new.suppressed, new.key
-    if key is not None and reason is None and c.execute(sa.select(e.id).where(e.key == key)).first() is not None:
+    if key is not None and reason is None and c.execute(sql.EFFECT_WITH_KEY, {"key": key}).first() is not None:
         reason = "already-done"
     state = State.SUPPRESSED if reason else State.PLANNED
     values: dict[str, Any] = {
@@ -392,7 +374,7 @@ def _insert_effect(c: sa.Connection, message: int, new: NewEffect, now: datetime
         "envelope_sender": new.envelope_sender, "outbound_id": new.outbound_id, "content": None if reason else new.content,
         "attempts": 0, "born_at": now, "updated_at": now, "next_try_at": None, "detail": reason,
     }  # fmt: skip
-    id = _key_of(c.execute(schema.effects.insert().values(**values)))
+    id = _key_of(c.execute(sql.INSERT_EFFECT, values))
     return Effect(
         id,
         message,
@@ -410,50 +392,29 @@ def _insert_effect(c: sa.Connection, message: int, new: NewEffect, now: datetime
 
 
 def _advance(c: sa.Connection, outcome: Outcome, now: datetime) -> State:
-    row = c.execute(sa.select(e.message, e.kind, e.state, e.attempts).where(e.id == outcome.effect)).one()
+    row = c.execute(sql.EFFECT, {"row": outcome.effect}).one()
     kind = Kind(row.kind)
     state = advance(kind, State(row.state), outcome.event)
-    values: dict[str, Any] = {"state": state, "updated_at": now, "next_try_at": outcome.next_try_at}
-    if outcome.detail is not None:
-        values["detail"] = outcome.detail[:500]
-    if outcome.event is Event.STARTED or (outcome.event is Event.DEFERRED and row.state == State.PLANNED):
-        values["attempts"] = row.attempts + 1
-    if state is State.DONE:
-        values["content"] = None  # a reply that was accepted need not be kept
-    c.execute(schema.effects.update().where(e.id == outcome.effect).values(**values))
-    c.execute(
-        schema.effect_events.insert().values(
-            effect=outcome.effect,
-            at=now,
-            event=outcome.event,
-            state=state,
-            detail=outcome.detail and outcome.detail[:500],
-        )
-    )
+    detail = None if outcome.detail is None else outcome.detail[:500]
+    tried = outcome.event is Event.STARTED or (outcome.event is Event.DEFERRED and row.state == State.PLANNED)
+    step = {
+        "row": outcome.effect, "state": state, "now": now, "next_try_at": outcome.next_try_at,
+        "detail": row.detail if detail is None else detail, "attempts": row.attempts + tried,
+        "forget_content": state is State.DONE,  # a reply that was accepted need not be kept
+    }  # fmt: skip
+    c.execute(sql.STEP, step)
+    told = {"effect": outcome.effect, "at": now, "event": outcome.event, "state": state, "detail": detail}
+    c.execute(sql.INSERT_EVENT, told)
     if outcome.place is not None:
         _place(c, row.message, outcome.place)
     if is_final(kind, state):
-        _settle(c, row.message)
+        c.execute(sql.SETTLE, {"row": row.message})
     return state
 
 
 def _place(c: sa.Connection, id: int, place: MessageKey) -> None:
-    c.execute(
-        schema.messages.update()
-        .where(m.id == id)
-        .values(place_folder=place.folder, place_uidvalidity=place.uidvalidity, place_uid=place.uid)
-    )
-
-
-def _settle(c: sa.Connection, id: int) -> None:
-    """A message whose effects are all final is settled."""
-    states = c.execute(sa.select(e.kind, e.state).where(e.message == id)).all()
-    if all(is_final(Kind(kind), State(state)) for kind, state in states):
-        c.execute(
-            schema.messages.update()
-            .where(m.id == id, m.state == MessageState.PLANNED)
-            .values(state=MessageState.SETTLED)
-        )
+    at = {"row": id, "folder": place.folder, "uidvalidity": place.uidvalidity, "uid": place.uid}
+    c.execute(sql.PLACE, at)
 
 
 def _key_of(result: sa.CursorResult[Any]) -> int:
