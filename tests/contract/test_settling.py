@@ -28,6 +28,19 @@ LIVES: tuple[tuple[Event, ...], ...] = (
 )
 
 
+async def test_where_a_message_was_moved_is_known_afterwards(tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path / "triage.db")
+    key, place = MessageKey("support", "INBOX", 1, 7), MessageKey("support", "Triaged/Payment", 5, 70)
+    attempt = (await ledger.begin({key: NOW}, NOW))[key]
+    effects = (NewEffect(Kind.FORWARD, "team@example.com"), NewEffect(Kind.FILE, place.folder))
+    plan = NewPlan(attempt.id, MessageState.PLANNED, "f", None, None, None, "T-1", {}, effects, None, ())
+    _, move = (await ledger.record([plan], NOW))[attempt.id]
+    await ledger.advance([Outcome(move.id, Event.STARTED), Outcome(move.id, Event.ACCEPTED, place=place)], NOW)
+    [forward] = await ledger.due("support", NOW, 10)
+    assert (forward.first_key, forward.place) == (key, place)
+    ledger.close()
+
+
 async def test_a_message_is_settled_exactly_when_all_its_effects_are_final(tmp_path: Path) -> None:
     ledger = Ledger.open(tmp_path / "triage.db")
     expected: dict[int, MessageState] = {}

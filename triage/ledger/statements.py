@@ -97,7 +97,11 @@ INSERT_EVENT = schema.effect_events.insert()
 PLACE = (
     schema.messages.update()
     .where(m.id == given("row"))
-    .values(place_folder=given("folder"), place_uidvalidity=given("uidvalidity"), place_uid=given("uid"))
+    .values(
+        place_folder=given("place_folder"),
+        place_uidvalidity=given("place_uidvalidity"),
+        place_uid=given("place_uid"),
+    )
 )
 # What lifecycle.is_final says, in SQL; tests/contract/test_settling.py compares the two.
 _NOT_FINAL = sa.or_(

@@ -413,8 +413,8 @@ def _advance(c: sa.Connection, outcome: Outcome, now: datetime) -> State:
 
 
 def _place(c: sa.Connection, id: int, place: MessageKey) -> None:
-    at = {"row": id, "folder": place.folder, "uidvalidity": place.uidvalidity, "uid": place.uid}
-    c.execute(sql.PLACE, at)
+    at = {"place_folder": place.folder, "place_uidvalidity": place.uidvalidity, "place_uid": place.uid}
+    c.execute(sql.PLACE, {"row": id, **at})
 
 
 def _key_of(result: sa.CursorResult[Any]) -> int:
