@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -26,42 +26,39 @@ class Stage:
     """Serves one round at a time; several stages may share a Dovecot and a zygote and run side by side."""
 
     def __init__(self, folder: Path, dovecot: Dovecot, zygote: Zygote) -> None:
+        self.dovecot = dovecot
+        self.zygote = zygote
+        self.smtp = FaultSmtp()
         self._folder = folder
-        self._dovecot = dovecot
-        self._zygote = zygote
-        self._smtp = FaultSmtp()
 
     def __enter__(self) -> Self:
-        self._smtp.start()
+        self.smtp.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._smtp.stop()
+        self.smtp.stop()
 
-    def round(self, mails: int) -> Round:
-        """A fresh mailbox with *mails* to come, and a fresh home."""
-        self._smtp.clear()
-        self._smtp.heal()
+    def round(self, mails: int, *, imap_port: int | None = None, edit: Callable[[Home], None] | None = None) -> Round:
+        """A fresh mailbox with *mails* to come, and a fresh home; *imap_port* of a proxy, *edit* for other settings."""
+        self.smtp.clear()
+        self.smtp.heal()
         number = next(_numbers)
         folder = Path(tempfile.mkdtemp(prefix=f"round{number}-", dir=self._folder))
-        user = f"user{number}"
-        home = Home(folder / "home").imap(self._dovecot.port, user).smtp(self._smtp.port)
+        user = f"round{number}"
+        home = Home(folder / "home").imap(imap_port or self.dovecot.port, user).smtp(self.smtp.port)
         home.settings["mailboxes"]["support"]["imap"]["read_timeout"] = "20s"  # of a machine under load
+        if edit is not None:
+            edit(home)
         home.write()
-        return Round(
-            home, user, [letter(number * 1000 + i) for i in range(mails)], self._dovecot, self._smtp, self._zygote
-        )
+        return Round(self, home, user, [letter(number * 1000 + i) for i in range(mails)])
 
 
 class Round:
-    """Some mails, a daemon that is killed, and the account."""
+    """Some mails, a daemon that is killed or put into trouble, and the account."""
 
-    def __init__(
-        self, home: Home, user: str, mails: Sequence[bytes], dovecot: Dovecot, smtp: FaultSmtp, zygote: Zygote
-    ) -> None:
-        self.home, self.user, self.mails, self.smtp = home, user, mails, smtp
-        self._dovecot = dovecot
-        self._zygote = zygote
+    def __init__(self, stage: Stage, home: Home, user: str, mails: Sequence[bytes]) -> None:
+        self.home, self.user, self.mails, self.smtp = home, user, list(mails), stage.smtp
+        self.dovecot, self._zygote = stage.dovecot, stage.zygote
         self._hook: dict[str, Any] = {}
         self.daemon = Daemon(home, self._launch)
 
@@ -70,23 +67,28 @@ class Round:
 
     @property
     def ports(self) -> dict[str, str]:
-        return {str(self._dovecot.port): "imap", str(self.smtp.port): "smtp"}
+        return {str(self.dovecot.port): "imap", str(self.smtp.port): "smtp"}
 
     def deliver(self) -> None:
         """Put the mails into the mailbox, as of a minute ahead: those before the first start would be old mail, and not answered."""
-        self._dovecot.deliver(self.user, *self.mails, received_at=datetime.now(UTC) + timedelta(minutes=1))
+        self.dovecot.deliver(self.user, *self.mails, received_at=datetime.now(UTC) + timedelta(minutes=1))
 
     def start(self, *, watching: bool = False, **hook: Any) -> None:
         """Start the daemon, with what tests.support.hook.install takes."""
         self._hook = {"ports": self.ports, **hook} if hook else {}
         self.daemon.start(watching=watching)
 
-    def finish(self, seconds: float = 60.0) -> Account:
+    def settle(self, seconds: float = 30.0) -> None:
+        """Wait until every mail is settled; the daemon goes on."""
+        self.daemon.until(
+            partial(self.daemon.settled, len(self.mails)), f"{len(self.mails)} mails to be settled", seconds
+        )
+
+    def finish(self, seconds: float = 30.0) -> Account:
         """Let a daemon that runs bring everything to its end, stop it, count, and clear away what held."""
-        settled = partial(self.daemon.settled, len(self.mails))
-        self.daemon.until(settled, f"{len(self.mails)} mails to be settled", seconds)
+        self.settle(seconds)
         self.daemon.kill()
-        result = account(self.mails, self._dovecot.all_mails(self.user), self.smtp.accepted, self.home.ledger)
+        result = account(self.mails, self.dovecot.all_mails(self.user), self.smtp.accepted, self.home.ledger)
         if result.faults:
             result.faults.append(f"look at {self.home.path}")
         else:
