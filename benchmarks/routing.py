@@ -21,7 +21,7 @@ from triage.message import Message, Prediction, Verdict
 from triage.parsing import parse
 from triage.policy import Policy
 from triage.routing import Circumstances
-from triage.signals import words_of
+from triage.rulebook.signals import words_of
 
 CATEGORIES = ("logistics", "payment", "product", "complaint")
 SYLLABLES = (

@@ -130,8 +130,7 @@ class App:
         await asyncio.gather(*(worker.stop(grace.total_seconds()) for worker, _ in leaving))
         for worker, task in leaving:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
             await worker.mailbox.shutdown()
 
     async def _tick(self) -> None:
@@ -141,7 +140,7 @@ class App:
             services.metrics.round_trip_age.labels(name).set(now - worker.mailbox.last_answer_at)
             if task.done():  # a bug of ours: it is logged with its traceback, and the mailbox starts anew
                 self._log.error("worker_died", mailbox=name, exc_info=task.exception())
-                del self._workers[name]
+                await self._stop_workers([name], timedelta(0))  # what it had begun ends before another begins
         self._start_workers(services.office.settings)
         ledger_works = await self._read_switches()
         if ledger_works and now - self._expired_at > EXPIRE_EVERY:

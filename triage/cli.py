@@ -18,9 +18,9 @@ from triage import __version__, config
 from triage.classifier import commands as model_commands
 from triage.demo.command import demo
 from triage.errors import EX_CONFIG, EX_FAILED, ConfigError, LedgerError, ModelError, TriageError
-from triage.promise_commands import calendar, import_history, report
-from triage.retrain_command import retrain
-from triage.routing_commands import replay, schema, test_rules, why
+from triage.learning.retrain_command import retrain
+from triage.lookback.routing_commands import replay, schema, test_rules, why
+from triage.reports.promise_commands import calendar, import_history, report
 from triage.templates.commands import preview
 
 MODE_HELP = "write 'mode: reply' into config/triage.yaml when you are content"
@@ -153,7 +153,7 @@ def explain(
     """
     from triage import explaining
     from triage.app import load_model
-    from triage.promiser import from_ledger
+    from triage.promises.promiser import from_ledger
     from triage.services import Model, NoModel
 
     home = context.obj["home"]
@@ -271,7 +271,7 @@ def forget(context: click.Context, address: str, as_json: bool) -> None:
 
     The mail itself is in the mailbox: delete it there. Counts, promises and fingerprints stay; they name nobody.
     """
-    from triage import retraining
+    from triage.learning import retraining
     from triage.ledger import Ledger
 
     async def remove() -> dict[str, int]:

@@ -21,8 +21,8 @@ from triage.errors import ConfigError, Problem
 from triage.guard import Senders, SendersConfig
 from triage.planning import Office
 from triage.policy import Policy
-from triage.policy_faults import policy_faults
-from triage.sender_lists import parse_senders
+from triage.rulebook.policy_faults import policy_faults
+from triage.rulebook.sender_lists import parse_senders
 from triage.settings import Secret, Settings
 from triage.templates import Catalog
 from triage.yaml_document import Document, Key, read_document

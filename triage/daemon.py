@@ -97,7 +97,7 @@ class Worker:
                 f"{mine.folder} is read-only for {mine.imap.username}; triage must be able to move mail out of it"
             )
         self._cursor, self._in_flight = 1, set()
-        await recover(services, name)
+        await recover(services, name, self._performer.under_way)
         pipeline = Pipeline(services, self.mailbox, self._performer, live_since)
         watch = Watch(services, self.mailbox, live_since) if live_since is not None else None
         self._log.info(
@@ -121,7 +121,7 @@ class Worker:
                 self._raise_failures()
                 continue
             self.settled.set()
-            await self.mailbox.wait(await self._patience(), self.wake, idle=mine.idle)
+            await self.mailbox.wait(await self._patience(live=live), self.wake, idle=mine.idle)
             self.settled.clear()
         await self._end_batches()
 
@@ -137,6 +137,9 @@ class Worker:
         groups = [fresh[i : i + limits.batch] for i in range(0, len(fresh), limits.batch)]
         groups += [[uid] for uid, attempts in wanted.items() if attempts]  # what failed before comes alone
         for group in groups:
+            suspect = wanted[group[0]] > 0  # it may end the process: nothing else is under way while it is tried
+            if suspect:
+                await self._let_batches_end()
             sizes = await self.mailbox.sizes(group)
             for part in _bounded(sizes, limits.batch_bytes, limits.message_bytes):
                 batch = await self.mailbox.fetch(part, largest=limits.message_bytes)
@@ -146,7 +149,9 @@ class Worker:
                 self.progress_at = services.clock.monotonic()
                 if self._stopping:
                     return
-        if uids and not groups:
+            if suspect:
+                await self._let_batches_end()
+        if uids and not groups and not self._in_flight:  # an attempt under way may fail, and is wanted again then
             self._cursor = max(uids) + 1
 
     async def _without_backlog(self, batch: list[Fetched], first_start: datetime) -> list[Fetched]:
@@ -170,6 +175,11 @@ class Worker:
         self._batches.add(task)
         task.add_done_callback(lambda _: self._in_flight.difference_update(uids))
 
+    async def _let_batches_end(self) -> None:
+        while self._batches:
+            await asyncio.wait(self._batches, return_when=asyncio.FIRST_COMPLETED)
+            self._raise_failures()
+
     def _raise_failures(self) -> None:
         """Forget batches that have ended; the error of one that failed ends the session."""
         ended = {task for task in self._batches if task.done()}
@@ -192,12 +202,12 @@ class Worker:
         ):  # a batch under way has effects that are planned and not yet begun: those are not ours
             await self._performer.retry_due(due)
 
-    async def _patience(self) -> float:
+    async def _patience(self, *, live: bool) -> float:
         """Seconds to wait for the server: until the next retry is due, the poll interval, or IDLE has to be renewed."""
         services = self._services
         mine = services.office.settings.mailboxes[self.mailbox.name]
         longest = min(IDLE_FOR, mine.poll.total_seconds())
-        next_try_at = await services.ledger.next_try_at(self.mailbox.name)
+        next_try_at = await services.ledger.next_try_at(self.mailbox.name) if live else None
         if next_try_at is None:
             return longest
         return max(0.2, min(longest, (next_try_at - services.clock.now()).total_seconds()))

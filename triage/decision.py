@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from triage.rules import Clock, Priority
+from triage.rulebook.rules import Clock, Priority
 
 
 @dataclass(frozen=True, slots=True)

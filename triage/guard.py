@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
+from triage.guarding.reply_address import customer_of_form, form_of, reply_address
+from triage.guarding.rungs import BOUNCES, RULE, RUNGS, Case, Circumstances, Rung
+from triage.guarding.senders import Senders, SendersConfig
 from triage.message import Address, Message, Verdict
-from triage.reply_address import customer_of_form, form_of, reply_address
-from triage.rungs import BOUNCES, RULE, RUNGS, Case, Circumstances, Rung
-from triage.senders import Senders, SendersConfig
 from triage.settings import ContactForm
 
 __all__ = [

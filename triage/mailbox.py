@@ -118,6 +118,11 @@ class Mailbox:
         return "IDLE" in self._capabilities
 
     @property
+    def moves_at_once(self) -> bool:
+        """MOVE: a message is in one folder or in the other at any moment, whatever happens to the line."""
+        return "MOVE" in self._capabilities
+
+    @property
     def can_move_safely(self) -> bool:
         """MOVE, or COPY with UID EXPUNGE. Without either a message cannot be moved and nothing else touched."""
         return bool(self._capabilities & {"MOVE", "UIDPLUS"})
@@ -350,17 +355,33 @@ class Mailbox:
     def _move_now(self, uids: list[int], folder: str) -> dict[int, MessageKey]:
         client, target = self._connected(), self.server_name(folder)
         client._imap.untagged_responses.pop("COPYUID", None)  # it piles up over commands
-        if "MOVE" in self._capabilities:
+        if self.moves_at_once:
             client.move(uids, target)
             copied = self._copied(folder)
         else:
             client.copy(uids, target)
             copied = self._copied(folder)
-            gone = [uid for uid in uids if uid in copied]
-            if gone:
-                client.delete_messages(gone, silent=True)
-                client.uid_expunge(gone)  # never a plain EXPUNGE: it takes along what others marked as deleted
+            self._remove([uid for uid in uids if uid in copied])
         return copied
+
+    async def remove(self, uids: Sequence[int]) -> None:
+        """Take *uids* out of the selected folder for good: originals whose copies are where they belong."""
+        await self._run(lambda: self._remove(list(uids)))
+
+    def _remove(self, uids: list[int]) -> None:
+        if uids:
+            client = self._connected()
+            client.delete_messages(uids, silent=True)
+            client.uid_expunge(uids)  # never a plain EXPUNGE: it takes along what others marked as deleted
+
+    async def move_from(self, place: MessageKey, folder: str) -> MessageKey | None:
+        """Move the message at *place*, whichever folder that is, to *folder*; None when it is not there any more."""
+
+        def work(source: Folder) -> MessageKey | None:
+            same = source.uidvalidity == place.uidvalidity
+            return self._move([place.uid], folder).get(place.uid) if same else None
+
+        return await self._run(lambda: self._elsewhere(place.folder, work, read_only=False))
 
     def _copied(self, folder: str) -> dict[int, MessageKey]:
         """Old UID to new place, from COPYUID (RFC 4315, 3), which servers send tagged or untagged."""
@@ -413,7 +434,7 @@ class Mailbox:
     async def _run(self, command: Callable[[], T], more: float = 0.0) -> T:
         """Run *command* in the connection's thread, with *more* seconds than usual; any trouble ends the connection."""
         deadline = self._server.command_timeout.total_seconds() + more
-        future = asyncio.get_running_loop().run_in_executor(self._pool, command)
+        future = asyncio.get_running_loop().run_in_executor(self._pool, self._command, command)
         try:
             answer = await asyncio.wait_for(asyncio.shield(future), deadline)
         except LoginRefused:
@@ -453,6 +474,12 @@ class Mailbox:
             ) from error
         self.last_answer_at = self._clock.monotonic()
         return answer
+
+    def _command(self, command: Callable[[], T]) -> T:
+        if self._client is not None:
+            # NO [READ-ONLY] to one command is kept by imaplib, which raises at each command from then on.
+            self._client._imap.untagged_responses.pop("READ-ONLY", None)
+        return command()
 
     def _drop(self) -> None:
         """Throw the connection away; a thread that is blocked in it wakes up with an error."""

@@ -10,8 +10,8 @@ import base64
 import quopri
 from email.header import Header
 
-from triage.headers import decode_words
-from triage.mime import Mail, Part, decoded, dissect
+from triage.mail.headers import decode_words
+from triage.mail.mime import Mail, Part, decoded, dissect
 from triage.redaction import mask
 
 MAX_DEPTH = 3  # of mail in mail that is looked into; deeper forwards of forwards are left as they are

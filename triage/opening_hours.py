@@ -29,7 +29,7 @@ from zoneinfo import ZoneInfo
 
 import holidays as holiday_library
 
-from triage.calendar_config import MINUTES_OF_A_DAY, CalendarConfig, Minutes, show_opening_time
+from triage.promises.calendar_config import MINUTES_OF_A_DAY, CalendarConfig, Minutes, show_opening_time
 
 ORIGIN_YEAR = 2020  # B is 0 at its start; only differences of B mean anything
 FIRST_YEAR, LAST_YEAR = 1990, 2199  # what instants a calendar answers for; mail servers with a broken clock give others

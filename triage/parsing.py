@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from triage.charsets import decode
-from triage.headers import addresses, date, message_ids
-from triage.html_text import from_html
 from triage.language import detect
+from triage.mail.charsets import decode
+from triage.mail.headers import addresses, date, message_ids
+from triage.mail.html_text import from_html
+from triage.mail.mime import DEFAULT_LIMITS, Limits, Mail, Part, decoded, decoded_size, dissect, header_text
 from triage.message import Address, Attachment, Headers, Message
-from triage.mime import DEFAULT_LIMITS, Limits, Mail, Part, decoded, decoded_size, dissect, header_text
 from triage.text import new_words, tidy
 
 __all__ = ["DEFAULT_LIMITS", "DEFAULT_ORDER_PATTERNS", "Contents", "Limits", "contents", "fingerprint", "parse"]
@@ -337,7 +337,9 @@ _UNREAD = {
 
 _ENCLOSED_HEADERS = 16_384  # bytes that are read of an enclosed mail: its header, in common length
 _MAX_ENCLOSED = 10  # enclosed mails; a bounce has one, a digest has many
-_ENCLOSED_ID = re.compile(rb"^(?:x-|resent-)?(?:original-)?message-id:\s*(<[!-;=?-~]{1,250}>)", re.IGNORECASE | re.MULTILINE)
+_ENCLOSED_ID = re.compile(
+    rb"^(?:x-|resent-)?(?:original-)?message-id:\s*(<[!-;=?-~]{1,250}>)", re.IGNORECASE | re.MULTILINE
+)
 
 
 def _enclosed_ids(mail: Mail) -> tuple[str, ...]:

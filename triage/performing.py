@@ -76,6 +76,11 @@ class Performer:
         self._active: set[int] = set()  # effects whose send is under way
         self._log = log.get().bind(mailbox=mailbox.name)
 
+    @property
+    def under_way(self) -> frozenset[int]:
+        """Effects that are being sent now."""
+        return frozenset(self._active)
+
     async def perform(self, jobs: Sequence[Job]) -> None:
         """Everything the jobs ask for. Returns when all is moved; slow sends go on in the background."""
         begun = [
@@ -152,8 +157,13 @@ class Performer:
         await self._send(effect, content)
 
     async def _send_written(self, effect: Effect) -> None:
+        longest = POLICIES[effect.kind].give_up_after
         if self._services.stopped is not None and effect.kind in AT_MOST_ONCE:
             await self._record(effect, Event.SUPPRESSED, self._services.stopped)
+        elif (
+            self._services.clock.now() - effect.born_at >= longest
+        ):  # we or the server were down for so long: it is stale
+            await self._record(effect, Event.REFUSED, f"given up after {longest}: never sent")
         elif effect.content is None:
             await self._record(effect, Event.REFUSED, "the ledger does not hold its text")
         else:
@@ -283,8 +293,12 @@ class Performer:
         present = await self._mailbox.present([item.place.uid for item in here if item.place])
         moves = []
         for item in items:
+            if item.effect.recipient == folder.name:
+                await self._bring_back(item)
+                continue
             if item.place and item in here and item.place.uid in present:
-                moves.append(Move(item.place, item.effect, flags_of(item.decision)))
+                if not await self._finish_copy(item):
+                    moves.append(Move(item.place, item.effect, flags_of(item.decision)))
                 continue
             there = await self.search(item.effect.recipient, item)
             back = None if there else await self.search(folder.name, item)
@@ -297,6 +311,36 @@ class Performer:
                 [Outcome(item.effect.id, Event.STARTED), Outcome(item.effect.id, Event.ACCEPTED, detail, place=place)]
             )
         return moves
+
+    async def _finish_copy(self, item: Pending) -> bool:
+        """Where the server has no MOVE, a move that was cut may have left a copy behind: then only the original is taken away."""
+        if self._mailbox.moves_at_once or not item.effect.attempts or item.place is None:
+            return False
+        copies = await self._mailbox.find(
+            item.effect.recipient, item.message_id, item.effect.born_at - timedelta(days=1)
+        )
+        known = await self._services.ledger.placed(
+            copies
+        )  # those of other mails, even if they are the same byte for byte
+        for copy in copies:
+            if copy in known:
+                continue
+            fetched = await self._mailbox.fetch_at(copy, largest=self._services.office.settings.limits.message_bytes)
+            if fetched is not None and self._same(fetched, item):
+                await self._advance([Outcome(item.effect.id, Event.STARTED)])
+                await self._mailbox.remove([item.place.uid])
+                await self._advance([Outcome(item.effect.id, Event.ACCEPTED, place=copy)])
+                return True
+        return False
+
+    async def _bring_back(self, item: Pending) -> None:
+        """Move a mail out of quarantine, back into the watched folder, where it is found as a new mail."""
+        await self._advance([Outcome(item.effect.id, Event.STARTED)])
+        place = None
+        if item.place is not None:
+            place = await self._mailbox.move_from(item.place, item.effect.recipient)
+        detail = None if place else "it is not in its folder any more"
+        await self._advance([Outcome(item.effect.id, Event.ACCEPTED, detail, place=place)])
 
     # -- the mail again ----------------------------------------------------------------------------------------------------
 

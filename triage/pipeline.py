@@ -23,7 +23,7 @@ from triage.parsing import DEFAULT_ORDER_PATTERNS, parse
 from triage.patterns import compiled
 from triage.performing import Job, Performer, languages_of
 from triage.planning import Facts, Office, Plan, correspondent, plan, thread_key
-from triage.promiser import sample_name
+from triage.promises.promiser import sample_name
 from triage.records import Attempt, Inquiry, MessageState, NewEffect, NewPlan, TicketEvent, TicketEventKind
 from triage.services import Services
 

@@ -13,21 +13,23 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from typing import Protocol
 
-from triage import guard, marks, reply, responses, routing
+from triage import guard, reply, routing
 from triage.decision import Decision
-from triage.due_date import Promise, configured_promise
+from triage.guarding import marks
+from triage.guarding.reply_address import on_the_wire
 from triage.identity import outbound_message_id, ticket_reference
 from triage.lifecycle import Kind
+from triage.mail.subject import base_subject
 from triage.message import Message, Prediction, Verdict
 from triage.opening_hours import ClosedDay as CalendarDay
 from triage.opening_hours import OpeningHours, Why
 from triage.policy import Policy
+from triage.promises import responses
+from triage.promises.due_date import Promise, configured_promise
 from triage.records import History, NewEffect, Ticket
-from triage.reply_address import on_the_wire
 from triage.routing import Route
-from triage.rules import Clock
+from triage.rulebook.rules import Clock
 from triage.settings import Mailbox, Settings
-from triage.subject import base_subject
 from triage.templates import Catalog, ClosedDay, PromiseValues, RenderedReply, ReplyValues, clean_name
 
 OLDEST = timedelta(days=366)  # of an arrival that is believed

@@ -10,12 +10,12 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from triage.calendar_config import CalendarConfig, OpeningTime
+from triage.lookback.rule_case import Circumstances
 from triage.message import Message
 from triage.opening_hours import OpeningHours
+from triage.promises.calendar_config import CalendarConfig, OpeningTime
 from triage.routing import FALLBACK, Route, Rules
-from triage.rule_case import Circumstances
-from triage.rules import PRIORITIES, Addresses, Clock, Fallback, Name, Outcome, Priority, Rule
+from triage.rulebook.rules import PRIORITIES, Addresses, Clock, Fallback, Name, Outcome, Priority, Rule
 from triage.settings import Language, Line, MailAddress, Model
 
 ROUND_THE_CLOCK = {"mon-sun": "24h"}

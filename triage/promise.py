@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from triage.calendar_config import WEEKDAYS, CalendarConfig, parse_date_key
-from triage.due_date import (
+from triage.opening_hours import OpeningHours
+from triage.promises.calendar_config import WEEKDAYS, CalendarConfig, parse_date_key
+from triage.promises.due_date import (
     BEYOND_CAP,
     CONFIGURED,
     ESTIMATED,
@@ -26,8 +27,7 @@ from triage.due_date import (
     configured_promise,
     stated_instant,
 )
-from triage.estimator import Estimator
-from triage.opening_hours import OpeningHours
+from triage.promises.estimator import Estimator
 
 __all__ = [
     "BEYOND_CAP",

@@ -6,6 +6,8 @@ forward is planned again under the same Message-ID; a move is planned again, and
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from triage import log
 from triage.lifecycle import AT_MOST_ONCE, Event, State
 from triage.records import Outcome, Pending
@@ -14,9 +16,12 @@ from triage.services import Services
 HALF_DONE = "found half done at the start"
 
 
-async def recover(services: Services, mailbox: str) -> int:
-    """Settle the effects of *mailbox* that a crash left half done; returns how many replies stay unknown."""
-    pending = await services.ledger.half_done(mailbox)
+async def recover(services: Services, mailbox: str, under_way: Collection[int] = ()) -> int:
+    """Settle the effects of *mailbox* that a crash left half done; returns how many replies stay unknown.
+
+    *under_way* are effects that this process is sending now: only the connection to the mailbox broke, and they go on.
+    """
+    pending = [item for item in await services.ledger.half_done(mailbox) if item.effect.id not in under_way]
     await services.ledger.advance([outcome for item in pending for outcome in outcomes(item)], services.clock.now())
     lost = [item for item in pending if item.effect.kind in AT_MOST_ONCE]
     logger = log.get().bind(mailbox=mailbox)

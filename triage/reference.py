@@ -16,11 +16,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from triage.guarding.senders import SendersConfig
+from triage.lookback.rule_tests import Case
 from triage.policy import Policy
-from triage.rule_tests import Case
-from triage.rules import When
+from triage.rulebook.rules import When
 from triage.schemas import shown_span
-from triage.senders import SendersConfig
 from triage.settings import Settings
 
 INTRODUCTION = """\

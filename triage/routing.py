@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from triage.conditions import Check, checks_of, failure_of, reasons
+from triage.lookback.rule_case import Case, Circumstances, Expressions, SenderLists
 from triage.message import Message
 from triage.opening_hours import OpeningHours
-from triage.rule_case import Case, Circumstances, Expressions, SenderLists
-from triage.rule_index import RuleIndex
-from triage.rules import Clock, Fallback, Priority, ReplyMode, Rule, Then
+from triage.rulebook.conditions import Check, checks_of, failure_of, reasons
+from triage.rulebook.rule_index import RuleIndex
+from triage.rulebook.rules import Clock, Fallback, Priority, ReplyMode, Rule, Then
 
 __all__ = ["FALLBACK", "Circumstances", "CompiledRule", "Route", "Rules", "SenderLists"]
 

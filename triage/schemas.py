@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from triage.guarding.senders import SendersConfig
+from triage.lookback.rule_tests import Cases
 from triage.policy import Policy
-from triage.rule_tests import Cases
-from triage.senders import SendersConfig
 from triage.settings import Settings
 
 MODELS: dict[str, tuple[type[BaseModel], str]] = {

@@ -14,7 +14,7 @@ from triage.ledger import Ledger
 from triage.message import Prediction
 from triage.metrics import Metrics
 from triage.planning import Office
-from triage.promiser import Promiser
+from triage.promises.promiser import Promiser
 
 T = TypeVar("T")
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 
-from triage.html_text import without_marks
-from triage.lines import line, next_with_words, unquoted
-from triage.quotations import own_blocks, quotation_at
-from triage.signatures import without_signature
+from triage.mail.html_text import without_marks
+from triage.mail.lines import line, next_with_words, unquoted
+from triage.mail.quotations import own_blocks, quotation_at
+from triage.mail.signatures import without_signature
 
 MAX_LINES = 5_000  # looked at; a mail of 100,000 characters has 2,000
 MAX_FORWARDS = 3  # forwards within forwards that are opened to find words

@@ -20,9 +20,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-from triage import log, reminder, reply, responses, side_folders
+from triage import log, reply, side_folders
 from triage.decision import Decision
-from triage.due_date import Promise
 from triage.identity import outbound_message_id
 from triage.lifecycle import Kind
 from triage.mailbox import CommandRefused, Fetched, Mailbox
@@ -31,6 +30,8 @@ from triage.opening_hours import OpeningHours
 from triage.parsing import fingerprint, parse
 from triage.planning import colleagues, customer_values
 from triage.policy import Team
+from triage.promises import reminder, responses
+from triage.promises.due_date import Promise
 from triage.records import NewEffect, OpenPromise, TicketEvent, TicketEventKind, TicketOutcome
 from triage.services import Services
 from triage.side_folders import Cursor

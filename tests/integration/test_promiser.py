@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from triage.due_date import Promise
 from triage.ledger import Ledger
 from triage.ledger.promises import append
 from triage.ledger.writer import connect
 from triage.policy import Policy
-from triage.promiser import Promiser, from_ledger
+from triage.promises.due_date import Promise
+from triage.promises.promiser import Promiser, from_ledger
 from triage.records import TicketEvent, TicketEventKind
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from triage import config, replaying, routing_commands
+from triage import config
+from triage.lookback import replaying, routing_commands
 from triage.testing.embedded import EmbeddedServers
 
 ROOT = Path(__file__).parents[2]

@@ -69,3 +69,11 @@ def test_each_page_is_linked_from_the_readme_and_each_link_leads_somewhere() -> 
     pages = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
     assert pages <= linked
     assert not [link for link in linked if not (ROOT / link).exists()]
+
+
+def test_each_package_is_part_of_the_wheel() -> None:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    listed = set(parser["options"]["packages"].split())
+    found = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "triage").rglob("*.py")}
+    assert found <= listed

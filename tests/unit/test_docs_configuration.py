@@ -11,10 +11,10 @@ import yaml
 
 from tests.support.rules import policy
 from triage import reference
+from triage.guarding.senders import SendersConfig
+from triage.lookback.rule_tests import Case, Expect
 from triage.policy import Forwarding, Policy
-from triage.rule_tests import Case, Expect
-from triage.rules import Rule, Signal, Then, When
-from triage.senders import SendersConfig
+from triage.rulebook.rules import Rule, Signal, Then, When
 from triage.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"

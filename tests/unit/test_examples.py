@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from triage import config, rule_tests, schemas
+from triage import config, schemas
+from triage.lookback import rule_tests
 from triage.services import NoModel
 
 ROOT = Path(__file__).parents[2]

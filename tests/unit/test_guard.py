@@ -15,9 +15,9 @@ from pydantic import ValidationError
 
 from triage import guard, reply
 from triage.guard import Circumstances, SendersConfig
+from triage.guarding.reply_address import is_usable, on_the_wire
 from triage.message import Message, Verdict
 from triage.parsing import parse
-from triage.reply_address import is_usable, on_the_wire
 from triage.settings import Caps, ContactForm
 from triage.templates import RenderedReply
 

@@ -18,9 +18,9 @@ from triage.classifier.notes import Note, Spot
 from triage.classifier.teaching import NoLesson
 from triage.config import load
 from triage.home import create
+from triage.learning.noting import note
 from triage.mailbox import Fetched
 from triage.message import MessageKey
-from triage.noting import note
 from triage.parsing import parse
 from triage.planning import Office
 

@@ -12,8 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from triage.calendar_config import CalendarConfig, OpeningTime, parse_hours, parse_opening_time, show_opening_time
 from triage.opening_hours import OpeningHours, Why
+from triage.promises.calendar_config import (
+    CalendarConfig,
+    OpeningTime,
+    parse_hours,
+    parse_opening_time,
+    show_opening_time,
+)
 
 BERLIN = """
 zone: Europe/Berlin

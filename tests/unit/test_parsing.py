@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triage.defects import DEFECTS
+from triage.mail.defects import DEFECTS
 from triage.message import Message
 from triage.parsing import DEFAULT_LIMITS, Limits, contents, fingerprint, parse
 

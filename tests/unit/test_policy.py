@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.support.rules import SUNDAY, circumstances, mail, policy
 from triage.message import Prediction, Verdict
-from triage.policy_faults import policy_faults
-from triage.rules import When
+from triage.rulebook.policy_faults import policy_faults
+from triage.rulebook.rules import When
+from triage.rulebook.shadowing import conjuncts, implies, shadows
 from triage.settings import Settings
-from triage.shadowing import conjuncts, implies, shadows
 
 SETTINGS = Settings.model_validate(
     {

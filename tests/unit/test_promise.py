@@ -12,12 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triage.calendar_config import CalendarConfig
 from triage.opening_hours import OpeningHours
 from triage.promise import (
     BEYOND_CAP,
     CONFIGURED,
-    ESTIMATED,
     NEVER_REACHED,
     Estimator,
     Promise,
@@ -26,7 +24,8 @@ from triage.promise import (
     configured_promise,
     stated_instant,
 )
-from triage.survival import kaplan_meier, prior_waits
+from triage.promises.calendar_config import CalendarConfig
+from triage.promises.survival import kaplan_meier, prior_waits
 
 MONDAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
 

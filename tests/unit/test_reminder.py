@@ -8,13 +8,14 @@ from email import message_from_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triage import guard, reminder
-from triage.calendar_config import CalendarConfig
+from triage import guard
 from triage.identity import outbound_message_id
 from triage.opening_hours import OpeningHours
 from triage.parsing import parse
+from triage.promises import reminder
+from triage.promises.calendar_config import CalendarConfig
+from triage.promises.responses import no_person
 from triage.records import OpenPromise
-from triage.responses import no_person
 
 HOURS = OpeningHours(CalendarConfig.model_validate({"zone": "Europe/Berlin", "hours": {"mon-fri": "09:00-17:00"}}))
 OPENED = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # Friday, 16:00 in Berlin

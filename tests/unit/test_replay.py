@@ -15,12 +15,13 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from triage import comparing, config, replaying, routing_commands
-from triage.comparing import Compared, Outcome
+from triage import config
 from triage.errors import ConfigError, LedgerError
 from triage.ledger import Ledger, queries
 from triage.ledger.queries import Past
 from triage.lifecycle import Event
+from triage.lookback import comparing, replaying, routing_commands
+from triage.lookback.comparing import Compared, Outcome
 from triage.message import MessageKey, Prediction
 from triage.parsing import parse
 from triage.planning import Facts, Office, plan

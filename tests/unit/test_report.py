@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triage import charts
-from triage.calendar_config import CalendarConfig
 from triage.opening_hours import OpeningHours
+from triage.promises.calendar_config import CalendarConfig
 from triage.records import TicketOutcome
-from triage.report_page import page
-from triage.reporting import MessageRow, Report, TicketRow, make, promises, quantiles
+from triage.reports import charts
+from triage.reports.report_page import page
+from triage.reports.reporting import MessageRow, Report, TicketRow, make, promises, quantiles
 
 HOURS = OpeningHours(CalendarConfig.model_validate({"zone": "Europe/Berlin", "hours": {"mon-fri": "09:00-17:00"}}))
 MONDAY = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)  # 10:00 in Berlin

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triage import responses
 from triage.identity import outbound_message_id
 from triage.message import Message
 from triage.parsing import parse
+from triage.promises import responses
+from triage.promises.responses import Colleagues, answers, colleagues, from_colleague
 from triage.records import Ticket, TicketOutcome
-from triage.responses import Colleagues, answers, colleagues, from_colleague
 
 OPENED = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 LATER = OPENED + timedelta(hours=3)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.support.rules import SUNDAY, circumstances, mail, policy
 from triage.message import Message, Prediction, Verdict
 from triage.routing import Route
-from triage.signals import is_shouted
-from triage.words import Matcher, Text, WordList
+from triage.rulebook.signals import is_shouted
+from triage.rulebook.words import Matcher, Text, WordList
 
 
 def decide(when: dict[str, Any], message: Message | None = None, **changes: Any) -> Route:

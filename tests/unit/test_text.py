@@ -10,14 +10,35 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triage.html_text import from_html
-from triage.quotation_phrases import CLOSINGS, FORWARDED_MESSAGE, LABELS, ORIGINAL_MESSAGE, WROTE
-from triage.subject import PREFIXES, base_subject
+from triage.mail.html_text import from_html
+from triage.mail.quotation_phrases import CLOSINGS, FORWARDED_MESSAGE, LABELS, ORIGINAL_MESSAGE, WROTE
+from triage.mail.subject import PREFIXES, base_subject
 from triage.text import new_words, tidy
 
 DATA = Path(__file__).parent.parent / "data" / "mail"
 HEADERS = yaml.safe_load((DATA / "quotation_headers.yaml").read_text("utf-8"))
-LANGUAGES = ["en", "de", "es", "fr", "it", "pt", "nl", "pl", "ru", "uk", "cs", "da", "sv", "no", "fi", "hu", "tr", "ja", "zh", "ko"]
+LANGUAGES = [
+    "en",
+    "de",
+    "es",
+    "fr",
+    "it",
+    "pt",
+    "nl",
+    "pl",
+    "ru",
+    "uk",
+    "cs",
+    "da",
+    "sv",
+    "no",
+    "fi",
+    "hu",
+    "tr",
+    "ja",
+    "zh",
+    "ko",
+]
 
 OWN = "Hello,\n\nwhere is my parcel? It should have come last week.\nPlease let me know."
 THEIRS = "Dear Kim,\n\nyour order 4711 left our house today.\n\nYour team"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from triage.policy import Policy
-from triage.rules import When
+from triage.rulebook.rules import When
 
 NONE = "none"  # `teaches: none`, and `category: none` in a rule
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from triage.ledger import schema
 from triage.lifecycle import Kind, State
 from triage.records import MessageState
-from triage.reporting import MessageRow, TicketRow
+from triage.reports.reporting import MessageRow, TicketRow
 
 m, e, t = schema.messages.c, schema.effects.c, schema.tickets.c
 DECIDED = (MessageState.OBSERVED, MessageState.PLANNED, MessageState.SETTLED)

@@ -1,0 +1,1 @@
+"""What a promise is made of: calendars, waits, the estimator, answers observed, reminders. Behind `promise`; pure."""
