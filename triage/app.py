@@ -210,13 +210,12 @@ class App:
             services.metrics.config_ok.set(0)
             for problem in error.problems:
                 self._log.error("reload_refused", problem=str(problem))
-            return
-        self._config_fault = None
-        services.metrics.config_ok.set(1)
-        await self._load_model()
-        if office.version == services.office.version:
-            return
-        await self._adopt(office)
+        else:
+            self._config_fault = None
+            services.metrics.config_ok.set(1)
+            if office.version != services.office.version:
+                await self._adopt(office)
+        await self._load_model()  # under the name that is in force now, also where the edit was refused
 
     async def _adopt(self, office: Office) -> None:
         services, before = self.services, self.services.office
