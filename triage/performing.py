@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from triage import forward, log
@@ -21,7 +22,8 @@ from triage.lifecycle import AT_MOST_ONCE, Event, Kind, State
 from triage.mailbox import CommandRefused, Fetched, Mailbox
 from triage.message import Message, MessageKey
 from triage.parsing import fingerprint, parse
-from triage.records import Effect, Outcome, Pending
+from triage.planning import Office
+from triage.records import Effect, NewEffect, Outcome, Pending
 from triage.retry import FILE_POLICY, FORWARD_POLICY, REPLY_POLICY, next_try
 from triage.services import Services
 
@@ -47,6 +49,7 @@ class Job:
     message: Message
     decision: Decision
     effects: tuple[Effect, ...]
+    forwards: Mapping[str, bytes] = field(default_factory=dict)  # by recipient, as far as they are written already
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,16 @@ def flags_of(decision: Mapping[str, Any] | None) -> tuple[str, ...]:
         return ()
     pressing = ("\\Flagged",) if decision["priority"] in ("urgent", "high") else ()
     return (*pressing, *decision.get("tags", ()))
+
+
+def write_forward(
+    office: Office, raw: bytes, message: Message, decision: Decision, effect: Effect | NewEffect, born_at: datetime
+) -> bytes:
+    """The bytes of a forward; the same arguments give the same bytes."""
+    sender = office.settings.mailboxes[decision.mailbox].addresses[0]
+    envelope = forward.Envelope(sender, office.settings.shop.name, effect.recipient, effect.outbound_id or "", born_at)
+    inline, masked = decision.forward_inline, decision.forward_masked
+    return forward.compose(raw, message, decision, envelope, inline=inline, masked=masked)
 
 
 class Performer:
@@ -149,12 +162,19 @@ class Performer:
             await self._send_written(effect)
             return
         try:
-            content = await self._services.compute(lambda: self._compose_forward(effect, job))
+            content = await self._content(effect, job)
         except Exception as error:  # noqa: BLE001  one mail must not keep the others; the fault is reported and kept
             self._log.exception("forward_not_composed", effect=effect.id, m=job.message.fingerprint[:8])
             await self._record(effect, Event.REFUSED, f"cannot be composed: {type(error).__name__}: {error}")
             return
         await self._send(effect, content)
+
+    async def _content(self, effect: Effect, job: Job) -> bytes:
+        if effect.recipient in job.forwards:
+            return job.forwards[effect.recipient]
+        office, raw = self._services.office, job.fetched.raw
+        write = partial(write_forward, office, raw, job.message, job.decision, effect, effect.born_at)
+        return await self._services.compute(write)
 
     async def _send_written(self, effect: Effect) -> None:
         longest = POLICIES[effect.kind].give_up_after
@@ -211,22 +231,6 @@ class Performer:
             born=effect.born_at,
             now=services.clock.now(),
             jitter=services.random(),
-        )
-
-    def _compose_forward(self, effect: Effect, job: Job) -> bytes:
-        settings = self._services.office.settings
-        mailbox = settings.mailboxes[job.decision.mailbox]
-        envelope = forward.Envelope(
-            mailbox.addresses[0], settings.shop.name, effect.recipient, effect.outbound_id or "", effect.born_at
-        )
-        decision = job.decision
-        return forward.compose(
-            job.fetched.raw,
-            job.message,
-            decision,
-            envelope,
-            inline=decision.forward_inline,
-            masked=decision.forward_masked,
         )
 
     # -- moving ------------------------------------------------------------------------------------------------------------

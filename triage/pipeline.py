@@ -8,6 +8,7 @@ process down with it drags no other into quarantine.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,13 +22,14 @@ from triage.mailbox import Fetched, Mailbox
 from triage.message import Message, MessageKey, Prediction
 from triage.parsing import DEFAULT_ORDER_PATTERNS, parse
 from triage.patterns import compiled
-from triage.performing import Job, Performer, languages_of
+from triage.performing import Job, Performer, languages_of, write_forward
 from triage.planning import Facts, Office, Plan, correspondent, plan, thread_key
 from triage.promises.promiser import sample_name
 from triage.records import Attempt, Inquiry, MessageState, NewEffect, NewPlan, TicketEvent, TicketEventKind
 from triage.services import Services
 
 T = TypeVar("T")
+Forwards = Mapping[str, bytes]  # by recipient
 
 MINUTE = timedelta(minutes=1)
 
@@ -99,7 +101,7 @@ class Pipeline:
         predictions = await self._predict(items)
         recent = await services.ledger.replies_since(now - MINUTE)
         await services.promiser.catch_up(services.ledger.tickets, office.policy, now)
-        planned: list[tuple[_Item, Plan]] = []
+        planned: list[tuple[_Item, Plan, Forwards]] = []
         for item, history, prediction in zip(items, histories, predictions, strict=True):
             facts = Facts(
                 mailbox=self._mailbox.name, received_at=item.fetched.received_at, now=now, prediction=prediction, history=history,
@@ -107,13 +109,26 @@ class Pipeline:
                 promiser=services.promiser,
             )  # fmt: skip
             try:
-                made = await self._compute(partial(plan, item.message, facts, office))
+                made, forwards = await self._compute(partial(self._plan_and_write, item, facts, office))
             except Exception as error:  # noqa: BLE001  one bad mail costs one mail
                 await self._failed(item.attempt, error)
                 continue
             recent += any(effect.kind is Kind.REPLY for effect in made.effects)
-            planned.append((item, made))
+            planned.append((item, made, forwards))
         await self._record_and_perform(planned, now)
+
+    def _plan_and_write(self, item: _Item, facts: Facts, office: Office) -> tuple[Plan, Forwards]:
+        """The plan, and the forwards in full: whatever a mail may do to us, it does before its plan is recorded, and it is counted."""
+        made = plan(item.message, facts, office)
+        forwards = {}
+        if self._live_since is not None:
+            for effect in made.effects:
+                if effect.kind is Kind.FORWARD:
+                    with suppress(Exception):  # reported when it is sent; the reply and the move do not wait for it
+                        forwards[effect.recipient] = write_forward(
+                            office, item.fetched.raw, item.message, made.decision, effect, facts.now
+                        )
+        return made, forwards
 
     async def _predict(self, items: Sequence[_Item]) -> list[Prediction]:
         """The model's word on each. A model that fails costs the categories, not the mail: everything goes to the front desk."""
@@ -137,20 +152,20 @@ class Pipeline:
 
     # -- recording and performing ------------------------------------------------------------------------------------------
 
-    async def _record_and_perform(self, planned: Sequence[tuple[_Item, Plan]], now: datetime) -> None:
+    async def _record_and_perform(self, planned: Sequence[tuple[_Item, Plan, Forwards]], now: datetime) -> None:
         if not planned:
             return
         state = MessageState.PLANNED if self._live_since else MessageState.OBSERVED
         recorded = await self._services.ledger.record(
-            [_new_plan(item, made, state, now) for item, made in planned], now
+            [_new_plan(item, made, state, now) for item, made, _ in planned], now
         )
         jobs = []
-        for item, made in planned:
+        for item, made, forwards in planned:
             effects = tuple(recorded[item.attempt.id])
             self._tell(item, made)
             if made.answers and self._live_since:
                 await self._answered(item, made, now)
-            jobs.append(Job(item.fetched, item.message, made.decision, effects))
+            jobs.append(Job(item.fetched, item.message, made.decision, effects, forwards))
         if self._live_since:
             await self._performer.perform(jobs)
 
