@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import dovecot as dovecot_support
 from tests.support import postfix as postfix_support
@@ -22,6 +23,8 @@ from tests.support.zygote import Zygote
 from triage.testing import FaultSmtp
 
 _users = itertools.count(1)
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")  # a busy machine is no fault of the code
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -35,7 +35,7 @@ MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
+class Item:
     """A message on its way through the batch."""
 
     fetched: Fetched
@@ -71,7 +71,7 @@ class Pipeline:
 
     async def _parse(
         self, batch: Sequence[Fetched], attempts: Mapping[MessageKey, Attempt], office: Office
-    ) -> list[_Item]:
+    ) -> list[Item]:
         settings = office.settings
         read = partial(
             parse,
@@ -91,17 +91,17 @@ class Pipeline:
                 continue
             if fetched.truncated:
                 message = replace(message, size=fetched.size, defects=(*message.defects, "truncated"))
-            items.append(_Item(fetched, attempt, message, correspondent(message, office, self._mailbox.name)))
+            items.append(Item(fetched, attempt, message, correspondent(message, office, self._mailbox.name)))
         return items
 
-    async def _decide_and_perform(self, items: Sequence[_Item], office: Office) -> None:
+    async def _decide_and_perform(self, items: Sequence[Item], office: Office) -> None:
         services = self._services
         now = services.clock.now()
         histories = await services.ledger.histories([_inquiry(item) for item in items], now)
         predictions = await self._predict(items)
         recent = await services.ledger.replies_since(now - MINUTE)
         await services.promiser.catch_up(services.ledger.tickets, office.policy, now)
-        planned: list[tuple[_Item, Plan, Forwards]] = []
+        planned: list[tuple[Item, Plan, Forwards]] = []
         for item, history, prediction in zip(items, histories, predictions, strict=True):
             facts = Facts(
                 mailbox=self._mailbox.name, received_at=item.fetched.received_at, now=now, prediction=prediction, history=history,
@@ -117,7 +117,7 @@ class Pipeline:
             planned.append((item, made, forwards))
         await self._record_and_perform(planned, now)
 
-    def _plan_and_write(self, item: _Item, facts: Facts, office: Office) -> tuple[Plan, Forwards]:
+    def _plan_and_write(self, item: Item, facts: Facts, office: Office) -> tuple[Plan, Forwards]:
         """The plan, and the forwards in full: whatever a mail may do to us, it does before its plan is recorded, and it is counted."""
         made = plan(item.message, facts, office)
         forwards = {}
@@ -130,7 +130,7 @@ class Pipeline:
                         )
         return made, forwards
 
-    async def _predict(self, items: Sequence[_Item]) -> list[Prediction]:
+    async def _predict(self, items: Sequence[Item]) -> list[Prediction]:
         """The model's word on each. A model that fails costs the categories, not the mail: everything goes to the front desk."""
         texts = [item.message.own_words for item in items]
         try:
@@ -152,7 +152,7 @@ class Pipeline:
 
     # -- recording and performing ------------------------------------------------------------------------------------------
 
-    async def _record_and_perform(self, planned: Sequence[tuple[_Item, Plan, Forwards]], now: datetime) -> None:
+    async def _record_and_perform(self, planned: Sequence[tuple[Item, Plan, Forwards]], now: datetime) -> None:
         if not planned:
             return
         state = MessageState.PLANNED if self._live_since else MessageState.OBSERVED
@@ -169,7 +169,7 @@ class Pipeline:
         if self._live_since:
             await self._performer.perform(jobs)
 
-    async def _answered(self, item: _Item, made: Plan, now: datetime) -> None:
+    async def _answered(self, item: Item, made: Plan, now: datetime) -> None:
         """A colleague let us have a copy of the answer to the customer."""
         services, name = self._services, made.decision.ticket
         found = await services.ledger.tickets.answered(name, item.fetched.received_at, now, "copy")
@@ -178,7 +178,7 @@ class Pipeline:
                 services.metrics.promises.labels(made.promise.team, found.outcome).inc()
             self._log.info("answered", ticket=name, how="copy", outcome=found.outcome.value)
 
-    def _tell(self, item: _Item, made: Plan) -> None:
+    def _tell(self, item: Item, made: Plan) -> None:
         decision, metrics = made.decision, self._services.metrics
         if made.opens_ticket and made.rendered is not None and self._live_since:
             metrics.promises.labels(decision.team, "made" if decision.due_at else "no-date").inc()
@@ -216,12 +216,12 @@ class Pipeline:
         return await self._services.compute(work, self._services.office.settings.limits.message_seconds.total_seconds())
 
 
-def rounds(items: Sequence[_Item]) -> Iterator[list[_Item]]:
+def rounds(items: Sequence[Item]) -> Iterator[list[Item]]:
     """*items* in groups in which no sender and no mail comes twice: each decision knows what the one before it did."""
     waiting = list(items)
     while waiting:
-        group: list[_Item] = []
-        later: list[_Item] = []
+        group: list[Item] = []
+        later: list[Item] = []
         seen: set[str] = set()
         for item in waiting:
             names = {item.message.fingerprint, item.sender or item.message.fingerprint}
@@ -231,7 +231,7 @@ def rounds(items: Sequence[_Item]) -> Iterator[list[_Item]]:
         waiting = later
 
 
-def _inquiry(item: _Item) -> Inquiry:
+def _inquiry(item: Item) -> Inquiry:
     message = item.message
     return Inquiry(
         id=item.attempt.id,
@@ -243,7 +243,7 @@ def _inquiry(item: _Item) -> Inquiry:
     )
 
 
-def _new_plan(item: _Item, made: Plan, state: MessageState, now: datetime) -> NewPlan:
+def _new_plan(item: Item, made: Plan, state: MessageState, now: datetime) -> NewPlan:
     message, decision = item.message, made.decision
     opens = event = None
     if made.opens_ticket:

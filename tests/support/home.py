@@ -19,7 +19,7 @@ TEAMS = ("frontdesk", "logistics", "payment", "product", "complaints")
 
 
 @functools.cache
-def _fresh() -> Path:
+def fresh() -> Path:
     """A home that nobody has edited, made once."""
     folder = Path(tempfile.mkdtemp(prefix="triage-home-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -34,7 +34,7 @@ class Home:
     def __init__(self, path: Path, *, model: bool = False) -> None:
         """*model*: keep the text model; without it every mail gets the neutral reply, and the daemon starts sooner."""
         self.path = path
-        shutil.copytree(_fresh(), path)
+        shutil.copytree(fresh(), path)
         if not model:
             (path / "models" / "current").unlink(missing_ok=True)
         self.settings: dict[str, Any] = yaml.safe_load(self.settings_file.read_text(encoding="utf-8"))
