@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,30 +47,46 @@ def need(reason: str | None) -> None:
 
 
 @pytest.fixture(scope="session")
-def dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dovecot]:
+def servers() -> Iterator[Path]:
+    """A folder that the servers' own users may enter. pytest closes its folders to others whenever a run begins, also one beside this."""
+    with tempfile.TemporaryDirectory(prefix="triage-tests-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        for part in ("dovecot", "dotted", "postfix", "crash"):
+            (folder / part).mkdir()
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def dovecot(servers: Path) -> Iterator[Dovecot]:
     """Dovecot as it comes: folders below the root, separator "/", IDLE, MOVE, UIDPLUS."""
     need(dovecot_support.why_not())
-    with Dovecot(tmp_path_factory.mktemp("dovecot")) as server:
+    with Dovecot(servers / "dovecot") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def dotted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dovecot]:
+def dotted(servers: Path) -> Iterator[Dovecot]:
     """Dovecot in the shape of Cyrus and Courier: namespace "INBOX.", separator ".", no MOVE; quota of 1 MB, rights, maildir."""
     need(dovecot_support.why_not())
-    folder = tmp_path_factory.mktemp("dotted")
     server = Dovecot(
-        folder, storage="maildir", prefix="INBOX.", separator=".", capability=WITHOUT_MOVE, quota="1M", acl=True
+        servers / "dotted",
+        storage="maildir",
+        prefix="INBOX.",
+        separator=".",
+        capability=WITHOUT_MOVE,
+        quota="1M",
+        acl=True,
     )
     with server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def postfix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postfix]:
+def postfix(servers: Path) -> Iterator[Postfix]:
     """A real Postfix that discards what it accepted."""
     need(postfix_support.why_not())
-    with Postfix(tmp_path_factory.mktemp("postfix")) as server:
+    with Postfix(servers / "postfix") as server:
         yield server
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +16,9 @@ ROUNDS = 30
 
 
 @pytest.fixture(scope="module")
-def crash_stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
+def crash_stages(servers: Path) -> Iterator[Stages]:
     need(dovecot.why_not())
-    with Stages(tmp_path_factory.mktemp("crash"), os.cpu_count() or 1) as stages:
+    with Stages(servers / "crash", os.cpu_count() or 1) as stages:
         yield stages
 
 
