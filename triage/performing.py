@@ -8,6 +8,7 @@ file      safe to repeat: done when COPYUID names the message, or when it is fou
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,7 @@ WRITTEN = frozenset({Kind.REPLY, Kind.REMINDER, Kind.RENEWAL})  # the ledger hol
 FILE_GRACE = 15.0  # seconds a move waits for the mail's sends: usually they are done, and then it is the last act
 MAX_SENDING = 500  # sends under way or waiting for a connection; more are put off
 CANDIDATES = 5  # messages looked at when one is searched for by its Message-ID
+_ADDRESS = re.compile(r"<?[^\s<>@]+@[^\s<>@:;,]+>?")
 RECORD_AGAIN = 2.0  # seconds between attempts to write an outcome down while the ledger is unwell
 
 
@@ -419,7 +421,8 @@ class Performer:
 
 
 def _bounded(detail: str | None) -> str | None:
-    return detail[:200] if detail else None
+    """A server's words for the log: short, and without the addresses that servers like to repeat. The ledger has them whole."""
+    return _ADDRESS.sub("(address)", detail)[:200] if detail else None
 
 
 def languages_of(locales: Iterable[str]) -> tuple[str, ...]:
