@@ -141,9 +141,14 @@ def test_a_client_that_idles_is_told_of_new_mail(server: tuple[Server, int], use
         client.select_folder("INBOX")
         client.idle()
         server[0].deliver(user, RAW)
-        told = until(lambda: client.idle_check(timeout=1), "a word about the new mail")
+        told: list[tuple[object, ...]] = []
+
+        def is_told() -> bool:
+            told.extend(client.idle_check(timeout=1))  # RECENT may come first, in a segment of its own
+            return any(line[1] == b"EXISTS" for line in told)
+
+        until(is_told, "a word about the new mail")
         client.idle_done()
-    assert any(line[1] == b"EXISTS" for line in told)
 
 
 async def test_mail_that_came_since_the_last_command_is_told_when_idling_begins(
