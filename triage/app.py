@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from triage import config, log
 from triage.classifier import registry
-from triage.clock import Clock, SystemClock
+from triage.clock import Clock, SystemClock, jump
 from triage.courier import Courier
 from triage.daemon import Worker
 from triage.errors import ConfigError, LedgerError, ModelError, Problem
@@ -48,6 +48,7 @@ class App:
         self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
         self._stop = asyncio.Event()
         self._expired_at = self._clock.monotonic()
+        self._looked_at = self._clock.now(), self._clock.monotonic()
         self._config_fault: str | None = None
         self._model_fault: str | None = None
         self._model_name: str | None = None  # with its version
@@ -136,6 +137,12 @@ class App:
     async def _tick(self) -> None:
         """Look at workers and switches; tell metrics and systemd."""
         services, now = self.services, self._clock.monotonic()
+        looked_at = self._clock.now(), now
+        jumped = jump((self._looked_at[0], looked_at[0]), (self._looked_at[1], looked_at[1]))
+        self._looked_at = looked_at
+        if jumped is not None:
+            remedy = "check the machine's time service; waits go on, mail of the wrong hours may count as old"
+            self._log.error("clock_jumped", seconds=round(jumped.total_seconds()), remedy=remedy)
         for name, (worker, task) in list(self._workers.items()):
             services.metrics.round_trip_age.labels(name).set(now - worker.mailbox.last_answer_at)
             if task.done():  # a bug of ours: it is logged with its traceback, and the mailbox starts anew

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+NOTICED = timedelta(minutes=1)  # a clock that is set by less changes no promise and no wait that anybody sees
 
 
 class Clock(Protocol):
@@ -27,3 +29,9 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+
+def jump(wall: tuple[datetime, datetime], monotonic: tuple[float, float]) -> timedelta | None:
+    """By how much the wall clock was set between two looks at both clocks (before, after); None: by less than a minute."""
+    found = (wall[1] - wall[0]) - timedelta(seconds=monotonic[1] - monotonic[0])
+    return found if abs(found) >= NOTICED else None
