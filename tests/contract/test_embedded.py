@@ -144,6 +144,7 @@ def test_a_client_that_idles_is_told_of_new_mail(server: tuple[Server, int], use
         server[0].deliver(user, RAW)
         assert select.select([client.socket()], [], [], LONG)[0], "no word about the new mail"
         _, told = client.idle_done()  # reads whole lines; idle_check fails on a line that comes in two segments
+    assert any(line[1] == b"EXISTS" for line in told)
 
 
 async def test_mail_that_came_since_the_last_command_is_told_when_idling_begins(
