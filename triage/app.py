@@ -7,6 +7,7 @@ import contextlib
 import os
 import random
 import signal
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -31,6 +32,7 @@ from triage.web import Web
 if TYPE_CHECKING:
     from triage.classifier.estimator import Classifier
 
+SWITCH_INTERVAL = 0.001  # seconds a thread keeps the interpreter; with Python's 5 ms the loop waits for the model's thread
 EXPIRE_EVERY = 3600.0  # seconds between applications of the configured retention
 TICK = 2.0  # seconds between looks at files, switches and gauges: an edit is live within five
 STUCK = 300.0  # seconds without a step of a worker after which the watchdog is not fed any more
@@ -58,6 +60,7 @@ class App:
 
     async def run(self) -> None:
         """Start, watch until told to stop, drain. Raises ConfigError and LedgerError before anything was begun."""
+        sys.setswitchinterval(SWITCH_INTERVAL)
         office = config.load(self._home)
         settings = office.settings
         log.configure(settings.logging.level, settings.logging.format)
