@@ -32,7 +32,7 @@ from triage.web import Web
 if TYPE_CHECKING:
     from triage.classifier.estimator import Classifier
 
-SWITCH_INTERVAL = 0.001  # seconds a thread keeps the interpreter; with Python's 5 ms the loop waits for the model's thread
+SWITCH_INTERVAL = 0.001  # seconds a thread keeps the interpreter; with 5 ms the loop waits for the model's thread
 EXPIRE_EVERY = 3600.0  # seconds between applications of the configured retention
 TICK = 2.0  # seconds between looks at files, switches and gauges: an edit is live within five
 STUCK = 300.0  # seconds without a step of a worker after which the watchdog is not fed any more
