@@ -105,7 +105,7 @@ def _of_ours(document: Document, key: Key, message: str, given: object) -> Itera
                 at, text = (*key, *inner), found[2]
         fault, _, remedy = text.partition("; ")
         if fault.startswith("not a"):
-            fault = f"{given!r} is {fault}" if _is_short(given) else fault
+            fault = f"{_shown(given)} is {fault}" if _is_short(given) else fault
         yield document.problem(at, fault, remedy[:1].upper() + remedy[1:] if remedy else SEE)
 
 
@@ -157,6 +157,8 @@ def _shown(given: object) -> str:
         return "a block of keys"
     if isinstance(given, list):
         return "a list"
+    if isinstance(given, str) and _is_short(given) and given.isprintable():
+        return f"'{given}'"  # not as repr has it, which doubles every backslash of an expression
     return repr(given) if _is_short(given) else "what stands here"
 
 

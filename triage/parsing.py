@@ -16,6 +16,7 @@ from triage.mail.headers import addresses, date, message_ids
 from triage.mail.html_text import from_html
 from triage.mail.mime import DEFAULT_LIMITS, Limits, Mail, Part, decoded, decoded_size, dissect, header_text
 from triage.message import Address, Attachment, Headers, Message
+from triage.rulebook.expressions import Expression, taken
 from triage.text import new_words, tidy
 
 __all__ = ["DEFAULT_LIMITS", "DEFAULT_ORDER_PATTERNS", "Contents", "Limits", "contents", "fingerprint", "parse"]
@@ -35,7 +36,7 @@ DEFAULT_ORDER_PATTERNS: tuple[re.Pattern[str], ...] = (
     re.compile(r"(?<![\w&/#])#(?P<number>\d{4,12})\b"),
 )
 MAX_ORDER_NUMBERS = 10  # of one mail; more is a list, not a question about an order
-_SEARCHED_FOR_ORDERS = 20_000  # characters; bounds what a slow configured pattern can cost
+_SEARCHED_FOR_ORDERS = 20_000  # characters; beyond, a mail is no letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def parse(
     *,
     limits: Limits = DEFAULT_LIMITS,
     languages: Sequence[str] = (),
-    order_patterns: Sequence[re.Pattern[str]] = DEFAULT_ORDER_PATTERNS,
+    order_patterns: Sequence[Expression] = DEFAULT_ORDER_PATTERNS,
 ) -> Message:
     """Read one mail. Never raises for any bytes; what was wrong is in `Message.defects`.
 
@@ -149,14 +150,13 @@ def _fingerprint(mail: Mail) -> str:
     return digest.hexdigest()
 
 
-def order_numbers(text: str, patterns: Sequence[re.Pattern[str]]) -> tuple[str, ...]:
+def order_numbers(text: str, patterns: Sequence[Expression]) -> tuple[str, ...]:
     """What the patterns find, upper case, in order of pattern and place, each once."""
     found: dict[str, None] = {}
     searched = text[:_SEARCHED_FOR_ORDERS]
     for pattern in patterns:
-        named = "number" in pattern.groupindex
         for match in pattern.finditer(searched):
-            value = match["number"] if named else match[1] if pattern.groups else match[0]
+            value = taken(pattern, match)
             if value:
                 found.setdefault(value.strip().upper())
             if len(found) >= MAX_ORDER_NUMBERS:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
+
+from triage.rulebook import expressions
 
 
 @lru_cache(maxsize=64)
-def compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+def compiled(patterns: tuple[str, ...]) -> tuple[expressions.Expression, ...]:
     """*patterns*, which the configuration has checked, ready for use; case does not matter."""
-    return tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns)
+    return tuple(map(expressions.compiled, patterns))

@@ -41,7 +41,7 @@ first line, a file is completed and checked while you type (VS Code with the YAM
 | size | `500kB`, `5MB` (1,000 bytes, 1,000,000 bytes), or a number of bytes |
 | one or several | one value, or a list of them |
 | path | relative to the home |
-| expression | a regular expression; *(RE2)*: no look-around and no back-references, `\\b` and `\\w` know ASCII letters only |
+| expression (RE2) | a regular expression; no look-around and no back-references, `\\b` and `\\w` know ASCII letters only |
 | required | the key must be there |
 """
 
@@ -64,7 +64,7 @@ _WRITTEN = {
     "parse_opening_time": "opening time",
     "_address": "address",
     "_colleague": "address, or @domain",
-    "_pattern": "expression",
+    "_pattern": "expression (RE2)",
     "_expression": "expression (RE2)",
     "_word": "word or phrase",
     "_size": "size",

@@ -12,6 +12,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from triage.rulebook.expressions import compiled
+
 _SPAN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\.]+(?:\.[^\s@<>,;:\"()\[\]\\.]+)*")
 
@@ -41,10 +43,7 @@ def _colleague(value: str) -> str:
 
 
 def _pattern(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from None
+    compiled(value)
     return value
 
 
@@ -78,7 +77,7 @@ class Secret(Model):
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if sum(value is not None for value in (self.file, self.env, self.credential)) != 1:
-            raise ValueError("name exactly one of file, env, credential")
+            raise ValueError("name exactly one of file, env, credential; keep one of them")
         return self
 
 
@@ -134,7 +133,7 @@ class SmtpServer(Model):
     @model_validator(mode="after")
     def _both_or_none(self) -> Self:
         if (self.username is None) != (self.password is None):
-            raise ValueError("username and password go together")
+            raise ValueError("username and password go together; add the one that is missing, or take the other out")
         return self
 
 
@@ -146,7 +145,8 @@ class ContactForm(Model):
         None, description="Header that holds the customer's address, such as X-Form-Email."
     )
     address_pattern: Pattern | None = Field(
-        None, description="Regular expression over the text; its first group is the customer's address."
+        None,
+        description="Regular expression (RE2) over the text; its first group is the customer's address. Case does not matter.",
     )
 
 
@@ -201,7 +201,9 @@ class Mailbox(Model):
     @model_validator(mode="after")
     def _default_is_listed(self) -> Self:
         if self.default_language is not None and self.default_language not in self.languages:
-            raise ValueError(f"default_language {self.default_language!r} is not one of languages")
+            raise ValueError(
+                f"default_language: {self.default_language!r} is not one of languages; use one of {', '.join(self.languages)}"
+            )
         return self
 
 
@@ -215,15 +217,23 @@ class Shop(Model):
     )
     privacy_url: Line | None = Field(None, description="Privacy notice.")
     order_patterns: tuple[Pattern, ...] = Field(
-        (), description="Regular expressions for order numbers; the first group, or all of it. Empty: common forms."
+        (),
+        description="Regular expressions (RE2) for order numbers; the group (?P<number>...), else the first group, else all of it. "
+        "Case does not matter. Empty: common forms.",
     )
     own_names: tuple[Line, ...] = Field((), description="Names of the shop that the text model must not learn from.")
 
     @model_validator(mode="after")
     def _web_addresses(self) -> Self:
-        for url in (self.tracking_url, self.privacy_url, *self.help_urls.values()):
-            if url is not None and not url.startswith(("https://", "http://")):
-                raise ValueError(f"{url!r} is not a web address; it starts with https://")
+        urls = {"tracking_url": self.tracking_url, "privacy_url": self.privacy_url}
+        urls |= {f"help_urls.{name}": url for name, url in self.help_urls.items()}
+        faults = [
+            f"{key}: {url!r} is not a web address; begin it with https://"
+            for key, url in urls.items()
+            if url is not None and not url.startswith(("https://", "http://"))
+        ]
+        if faults:
+            raise ValueError("\n".join(faults))
         return self
 
 
@@ -276,9 +286,11 @@ class Retention(Model):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.records < self.people:
-            raise ValueError("records must be kept at least as long as people")
+            raise ValueError("records: they must be kept at least as long as people; write a longer span")
         if self.people < timedelta(days=30):
-            raise ValueError("less than 30d: open conversations would be forgotten, and answered twice")
+            raise ValueError(
+                "people: with less than 30d, open conversations would be forgotten and answered twice; write 30d or more"
+            )
         return self
 
 
@@ -337,7 +349,9 @@ class Settings(Model):
             for address in mailbox.addresses:
                 other = owner.setdefault(address.casefold(), name)
                 if other != name:
-                    raise ValueError(f"{address} is an address of both {other} and {name}")
+                    raise ValueError(
+                        f"mailboxes.{name}.addresses: {address} is an address of the mailbox {other!r} too; keep it in one of them"
+                    )
         return self
 
     @property

@@ -13,10 +13,11 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
 from triage.message import Address, Message
+from triage.rulebook.expressions import compiled, taken
 from triage.settings import ContactForm
 
 _MAX_LOCAL, _MAX_DOMAIN, _MAX_LABEL = 64, 255, 63  # octets, RFC 5321, 4.5.3.1 and RFC 1035, 2.3.4
-_SEARCHED_FOR_ADDRESS = 20_000  # characters of a form's mail; bounds what a slow configured pattern can cost
+_SEARCHED_FOR_ADDRESS = 20_000  # characters of a form's mail; beyond, it is no form
 
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]"  # RFC 5322, 3.2.3 with RFC 6532, 3.1
 # Dots at the end or doubled want quotes, but are in use: Japanese mobile carriers gave such addresses out.
@@ -106,9 +107,10 @@ def customer_of_form(message: Message, form: ContactForm) -> Address | None:
     if form.address_header:
         found += message.headers.get_all(form.address_header)
     if form.address_pattern:
-        match = re.search(form.address_pattern, message.text[:_SEARCHED_FOR_ADDRESS])
+        pattern = compiled(form.address_pattern)
+        match = pattern.search(message.text[:_SEARCHED_FOR_ADDRESS])
         if match is not None:
-            found.append((match[1] if match.re.groups else match[0]) or "")
+            found.append(taken(pattern, match))
     for text in found:
         addresses = [match.rstrip(".") for match in _ADDRESS_IN_TEXT.findall(text)]
         if len(addresses) == 1 and is_usable(addresses[0]):

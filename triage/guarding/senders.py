@@ -77,7 +77,7 @@ class Sender(_Strict):
     @model_validator(mode="after")
     def _names_something(self) -> Self:
         if not (self.domains or self.addresses or self.header):
-            raise ValueError("name at least one of domains, addresses, header")
+            raise ValueError("the entry names nobody; add domains, addresses or header")
         return self
 
 

@@ -274,7 +274,7 @@ class CalendarConfig(_Frozen):
         if not any(self.week):
             problems.append("hours: never open, so nothing could ever be promised; open at least one day")
         if problems:
-            raise ValueError("; ".join(problems))
+            raise ValueError("\n".join(problems))
         return self
 
 
@@ -283,7 +283,7 @@ def _days_given_twice(hours: Mapping[str, Any]) -> Iterable[str]:
     for key in hours:
         for day in parse_days(key):
             if day in seen:
-                yield f"hours: {WEEKDAYS[day]} is given twice, by '{seen[day]}' and by '{key}'"
+                yield f"hours: {WEEKDAYS[day]} is given twice, by '{seen[day]}' and by '{key}'; give each day once"
             seen.setdefault(day, key)
 
 
@@ -293,5 +293,5 @@ def _overlaps_with_the_next_day(week: tuple[tuple[Minutes, ...], ...]) -> Iterab
         if spans and following and spans[-1][1] - MINUTES_OF_A_DAY > following[0][0]:
             yield (
                 f"hours: {show_span(spans[-1])} of {WEEKDAYS[day]} runs into "
-                f"{show_span(following[0])} of {WEEKDAYS[(day + 1) % 7]}"
+                f"{show_span(following[0])} of {WEEKDAYS[(day + 1) % 7]}; end the one before the other begins"
             )

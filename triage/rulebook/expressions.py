@@ -12,7 +12,7 @@ over 2,400 letters: 0.02 ms; 45 one by one: 0.7 ms).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Protocol, cast
 
@@ -22,12 +22,34 @@ MAX_LENGTH = 500  # characters of an expression; whoever needs more wants severa
 SET_MEMORY = 64 << 20  # bytes that the automaton of a set may take; what needs more is asked one by one
 
 
-class Expression(Protocol):
-    """A compiled expression."""
+class Found(Protocol):
+    """What an expression found, as `re.Match` tells it."""
 
-    def search(self, text: str) -> object | None:
-        """Something, or None where *text* has no match. Case does not matter."""
+    def __getitem__(self, group: int | str, /) -> str | None: ...
+
+
+class Expression(Protocol):
+    """A compiled expression; `re.Pattern` has the same face. Case does not matter."""
+
+    @property
+    def groups(self) -> int: ...
+
+    @property
+    def groupindex(self) -> Mapping[str, int]: ...
+
+    def search(self, text: str, /) -> Found | None:
+        """The first match in *text*, or None."""
         ...
+
+    def finditer(self, text: str, /) -> Iterator[Found]:
+        """Every match in *text*, in order."""
+        ...
+
+
+def taken(expression: Expression, found: Found) -> str:
+    """What of a match counts: the group called `number`, else the first group, else all of it."""
+    group = "number" if "number" in expression.groupindex else 1 if expression.groups else 0
+    return found[group] or ""
 
 
 @lru_cache(maxsize=2048)
