@@ -1,7 +1,8 @@
 """A mail with numbers masked in its text parts, and not a byte changed anywhere else. Pure.
 
 The parts are found by the same bounded walk that parsing uses, and only the bodies that hold something to mask are written anew, in
-their own charset and transfer encoding. A mail without anything to mask comes back as the very same bytes.
+their own charset and transfer encoding. A mail without anything to mask comes back as the very same bytes. A charset is a claim of the
+sender's: only those that mail uses are believed (mail/charsets.py), never whatever Python has a codec for.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import base64
 import quopri
 from email.header import Header
 
+from triage.mail.charsets import codec_for
 from triage.mail.headers import decode_words
 from triage.mail.mime import Mail, Part, decoded, dissect
 from triage.redaction import mask
@@ -49,13 +51,21 @@ def _masked_body(mail: Mail, part: Part, depth: int) -> bytes | None:
     if not part.content_type.startswith("text/"):
         return None
     body, _ = decoded(mail.data, part, at_most=MAX_BODY)
-    charset = part.params.get("charset", "utf-8")
-    try:
-        text = body.decode(charset)
-    except (LookupError, UnicodeDecodeError, ValueError):
-        charset, text = "latin-1", body.decode("latin-1")  # every byte is a character, so that nothing else changes
+    text, codec = _characters(body, part.params.get("charset", ""))
     masked = mask(text)
-    return None if masked is text else _encoded(masked.encode(charset, "replace"), part.encoding)
+    return None if masked is text else _encoded(masked.encode(codec, "replace"), part.encoding)
+
+
+def _characters(body: bytes, label: str) -> tuple[str, str]:
+    """*body* as characters, and the codec that writes them back."""
+    marked = "utf-16" if body.startswith((b"\xff\xfe", b"\xfe\xff")) else None
+    for codec in (marked, codec_for(label), "utf-8"):
+        try:
+            if codec:
+                return body.decode(codec), codec
+        except ValueError:  # UnicodeDecodeError is one
+            continue
+    return body.decode("latin-1"), "latin-1"  # every byte is a character, so that nothing else changes
 
 
 def _encoded(body: bytes, encoding: str) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import time
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -64,3 +66,35 @@ def test_a_mail_without_anything_to_mask_is_the_very_same_bytes(number: int) -> 
 def test_any_bytes_are_taken_and_masking_twice_changes_nothing_more(data: bytes) -> None:
     once = mask_mail(data)
     assert mask_mail(once) == once
+
+
+HOSTILE = [
+    "idna",
+    "punycode",
+    "zlib",
+    "hex",
+    "unicode_escape",
+    "raw_unicode_escape",
+    "undefined",
+    "no-such-charset",
+    "x" * 500,
+    "\0",
+]
+
+
+@pytest.mark.parametrize("charset", HOSTILE, ids=lambda name: repr(name[:20]))
+def test_a_charset_that_no_mail_has_reaches_no_codec(charset: str) -> None:
+    head = f"Subject: x\r\nContent-Type: text/plain; charset={charset}\r\n\r\n"
+    raw = head.encode() + f"{CARD} \\x41 gr\u00fcn ".encode() + b"a" * 200_000 + b"\r\n"
+    start = time.process_time()
+    masked = mask_mail(raw)
+    assert time.process_time() - start < 1.0
+    assert masked == raw.replace(CARD.encode(), b"**** **** **** 1111")
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_known_by_its_mark_whatever_the_label_says(codec: str) -> None:
+    body = ("\ufeff" + f"Card {CARD}\n").encode(codec)
+    raw = b"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n" + base64.encodebytes(body)
+    masked = base64.b64decode(mask_mail(raw).partition(b"\n\n")[2])
+    assert masked.decode("utf-16") == "Card **** **** **** 1111\n"
