@@ -54,6 +54,54 @@ def test_every_valid_visa_number_is_masked_however_it_is_grouped(stem: str, sepa
     assert digits[:12] not in mask(f"card {written} please").replace(separator, "")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CVV",
+        "cvc2",
+        "CSC",
+        "card verification",
+        "Security Code",
+        "Sicherheitsnummer",
+        "Prüfziffer",
+        "prufnummer",
+        "CÓDIGO DE SEGURIDAD",
+        "clave de seguridad",
+        "cryptogramme",
+        "codice di sicurezza",
+        "código de segurança",
+        "beveiligingscode",
+    ],
+)
+def test_a_security_code_is_masked_whatever_it_is_called(words: str) -> None:
+    assert mask(f"{'Shipping. ' * 50}{words}: 4711") == f"{'Shipping. ' * 50}{words}: ***"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Password",
+        "passwort",
+        "PASSWD",
+        "pwd",
+        "Kennwort",
+        "contraseña",
+        "Contrasena",
+        "mot de passe",
+        "senha",
+        "wachtwoord",
+        "hasło",
+        "HASLO",
+        "PIN",
+        "pin-code",
+        "Pincode",
+    ],
+)
+@pytest.mark.parametrize("verb", [": ", " = ", " is ", " ist ", " es "])
+def test_a_password_is_masked_whatever_it_is_called(words: str, verb: str) -> None:
+    assert "hunter22" not in mask(f"{'Shipping. ' * 50}{words}{verb}hunter22")
+
+
 @given(st.text(max_size=400))
 def test_masking_twice_is_masking_once(text: str) -> None:
     assert mask(mask(text)) == mask(text)
