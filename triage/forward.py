@@ -1,4 +1,8 @@
-"""The ticket as the team inbox gets it: a summary to read at a glance, the customer's own words, the original. Pure.
+"""The ticket as the team inbox gets it: a summary to read at a glance, the customer's words, the original. Pure.
+
+    attached      summary, the words that are new, the original as an .eml
+    inline        summary, the whole text with what it quotes, the original's attachments: for clients that open no .eml
+    redirected    the original itself (redirecting.py)
 
 Loop-safe: marked as our own (`X-Triage-Kind`), `Auto-Submitted: auto-generated`, and sent from the support mailbox's address, so that a
 bounce comes back there and is recognised. Reply-To is the customer: staff answer with their client's reply button.
@@ -10,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import Message as Mime
@@ -22,17 +27,16 @@ from triage.masking import mask_mail
 from triage.message import Attachment, Message
 from triage.parsing import contents
 from triage.redaction import mask
-from triage.redirecting import redirect
+from triage.redirecting import UNFIT, redirect
 from triage.reply import thread
 from triage.writing import POLICY, as_bytes, boundary_of, multipart, set_address, set_header, text_part
 
 MAX_SHOWN = 4_000  # characters of the customer's own words in the summary; the original is attached
+MAX_INLINE = 100_000  # characters of the whole text; parsing keeps no more
 MAX_SUBJECT = 150
 _X_PRIORITY = {"urgent": "1 (Highest)", "high": "2 (High)", "normal": "3 (Normal)", "low": "4 (Low)"}
 _IMPORTANCE = {"urgent": "high", "high": "high", "normal": "normal", "low": "low"}
-_UNFIT = re.compile(
-    rb"\0|\r(?!\n)|[^\n]{999}"
-)  # what SMTP must not carry as it is (RFC 5321, 4.5.3.1.6; RFC 5322, 2.3)
+_ENCODED_AT_ONCE = 57 * 4096  # bytes; 57 make a line of 76 characters (RFC 2045, 6.8)
 _TOKEN = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,100}")
 _SPACE = re.compile(r"\s+")
 
@@ -120,7 +124,7 @@ def subject(message: Message, decision: Decision) -> str:
     """ "[#T-7K3M9QX] [URGENT] complaint: Where is my sofa?" """
     urgency = f"[{decision.priority.upper()}] " if decision.priority in ("urgent", "high") else ""
     about = f"{decision.category or 'unsorted'}: "
-    return f"[#{decision.ticket}] {urgency}{about}{_one_line(mask(message.subject))[:MAX_SUBJECT] or '(no subject)'}"
+    return f"[#{decision.ticket}] {urgency}{about}{_one_line(_shown(message.subject, decision))[:MAX_SUBJECT] or '(no subject)'}"
 
 
 def summary(message: Message, decision: Decision) -> str:
@@ -154,10 +158,18 @@ def summary(message: Message, decision: Decision) -> str:
         )
     width = max(len(label) for label, _ in lines) + 1
     head = "\n".join(f"{label + ':':{width}} {value}" for label, value in lines)
-    words = mask(message.new_text.strip())
-    if len(words) > MAX_SHOWN:
-        words = words[:MAX_SHOWN].rstrip() + "\n[... the rest is in the original]"
+    words, most, rest = message.new_text, MAX_SHOWN, "the original"
+    if decision.forward_inline:
+        words, most, rest = message.text, MAX_INLINE, f"the folder {decision.folder}"
+    words = _shown(words.strip(), decision)
+    if len(words) > most or (decision.forward_inline and "text-too-long" in message.defects):
+        words = words[:most].rstrip() + f"\n[... the rest is in {rest}]"
     return f"{head}\n\n{'-' * 72}\n\n{words or '(no text)'}\n"
+
+
+def _shown(text: str, decision: Decision) -> str:
+    """*text* of the customer's as the team may see it."""
+    return mask(text) if decision.forward_masked else text
 
 
 def _category(decision: Decision) -> str:
@@ -192,11 +204,11 @@ def _one_line(text: str) -> str:
 def _attach(composed: bytes, limit: str, original: bytes) -> bytes:
     """Put *original* in as message/rfc822, byte for byte; as a file where SMTP could not carry it so."""
     head, marker, tail = composed.rpartition(f"--{limit}--".encode())
-    if _UNFIT.search(original):
+    if UNFIT.search(original) or 0 < original.count(b"\r\n") < original.count(b"\n"):
         part = (
             b'Content-Type: application/octet-stream; name="original.eml"\r\n'
             b'Content-Disposition: attachment; filename="original.eml"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
-            + base64.encodebytes(original).replace(b"\n", b"\r\n")
+            + b"".join(_base64(original))
         )
     else:
         encoding = b"7bit" if original.isascii() else b"8bit"
@@ -210,3 +222,9 @@ def _attach(composed: bytes, limit: str, original: bytes) -> bytes:
             + (b"" if body.endswith(b"\r\n") else b"\r\n")
         )
     return b"".join((head, b"--", limit.encode(), b"\r\n", part, marker, tail))
+
+
+def _base64(body: bytes) -> Iterator[bytes]:
+    """*body* in base64 with CRLF, by pieces: whole, a mail of 50 MB would take four times its size in memory."""
+    for begin in range(0, len(body), _ENCODED_AT_ONCE):
+        yield base64.encodebytes(body[begin : begin + _ENCODED_AT_ONCE]).replace(b"\n", b"\r\n")

@@ -161,8 +161,9 @@ def test_a_card_number_never_reaches_a_forward() -> None:
         b"\x00\xff\xfe",
         b"From: \r\nSubject: =?utf-8?q?=0D=0ABcc:_eve@x.example?=\r\n\r\nx" + b"y" * 5_000,
         letter(1).replace(b"\r\n", b"\n"),
+        letter(1).replace(b"\r\n", b"\n", 3),
     ],
-    ids=["empty", "no text", "a break in the subject and a long line", "bare LF"],
+    ids=["empty", "no text", "a break in the subject and a long line", "bare LF", "LF and CRLF"],
 )
 def test_any_bytes_are_forwarded_in_a_mail_that_smtp_can_carry(raw: bytes) -> None:
     forward, content = forward_of(raw)
