@@ -17,8 +17,10 @@ import re
 import signal
 import socket
 import sqlite3
+import sys
 import threading
 import time
+import types
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -86,9 +88,9 @@ def install(
     kill_at: str | None = None,
     deadly_codec: bool = False,
 ) -> None:
-    """Wrap send, receive and commit of this process. With *deadly_codec*, decoding the charset "x-deadly" ends it like a crash."""
+    """Wrap send, receive and commit of this process. With *deadly_codec*, decoding the charset "mac-farsi" ends it like a crash."""
     if deadly_codec:
-        codecs.register(_deadly_codec)
+        sys.modules["encodings.mac_farsi"] = _deadly_codec()
     if record is None and kill_at is None:
         return
     hook = Hook({int(port): name for port, name in (ports or {}).items()}, Path(record) if record else None, kill_at)
@@ -146,12 +148,13 @@ def _wrap_commits(hook: Hook) -> None:
     sqlite3.dbapi2.connect = connect  # type: ignore[assignment]
 
 
-def _deadly_codec(name: str) -> codecs.CodecInfo | None:
-    if name not in ("x_deadly", "x-deadly"):
-        return None
+def _deadly_codec() -> types.ModuleType:
+    """In place of Python's own: mail's charsets are a closed list, so that a codec of another name would never be asked."""
 
     def die(*_: Any) -> Any:
         os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(60)
 
-    return codecs.CodecInfo(die, die, name="x-deadly")
+    module = types.ModuleType("encodings.mac_farsi")
+    module.getregentry = lambda: codecs.CodecInfo(die, die, name="mac-farsi")  # type: ignore[attr-defined]
+    return module
