@@ -85,12 +85,13 @@ def compose(
 
 def _attachment(attachment: Attachment, body: bytes) -> MIMENonMultipart:
     maintype, _, subtype = attachment.content_type.partition("/")
+    name = attachment.filename or ("attachment.eml" if maintype == "message" else "attachment")
     if maintype in ("message", "multipart") or not _TOKEN.fullmatch(f"{maintype}/{subtype}"):
         maintype, subtype = "application", "octet-stream"
     part = MIMENonMultipart(maintype, subtype, policy=POLICY)
     part.set_payload(base64.encodebytes(body).decode("ascii"))
     part["Content-Transfer-Encoding"] = "base64"
-    part.add_header("Content-Disposition", "attachment", filename=("utf-8", "", attachment.filename or "attachment"))
+    part.add_header("Content-Disposition", "attachment", filename=("utf-8", "", name))
     return part
 
 

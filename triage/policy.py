@@ -48,8 +48,9 @@ class Forwarding(Model):
 
     original: Literal["attached", "inline", "redirected"] = Field(
         "attached",
-        description="attached: a summary with the original as an .eml; inline: a summary with text and attachments in the mail itself; "
-        "redirected: the original itself with Resent- headers, untouched: for a help desk, whose ticket is then the customer's.",
+        description="attached: a summary with the original as an .eml; inline: a summary with the whole text and the attachments in the "
+        "mail itself; redirected: the original itself with Resent- headers, untouched: for a help desk, whose ticket is then the "
+        "customer's.",
     )
     mask: bool = Field(
         True,

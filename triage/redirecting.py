@@ -14,12 +14,13 @@ from triage.decision import Decision
 from triage.identity import KIND_HEADER, TICKET_HEADER
 
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
-_UNFIT = re.compile(
-    rb"\0|\r(?!\n)|[^\n]{999}"
-)  # what SMTP must not carry as it is (RFC 5321, 4.5.3.1.6; RFC 5322, 2.3)
+UNFIT = re.compile(rb"\0|\r(?!\n)|[^\n]{999}")  # what SMTP must not carry as it is (RFC 5321, 4.5.3.1.6; RFC 5322, 2.3)
 _LEFT_OUT = re.compile(rb"^(?:Return-Path|X-Triage-[!-9;-~]+):[^\n]*\n(?:[ \t][^\n]*\n)*", re.IGNORECASE | re.MULTILINE)
 _MBOX_LINE = re.compile(rb"\AFrom [^\n]*\n")
-_IMPORTANCE = {"urgent": "high", "high": "high"}
+_MARKS = {
+    "urgent": {"X-Priority": "1 (Highest)", "Importance": "high"},
+    "high": {"X-Priority": "2 (High)", "Importance": "high"},
+}
 
 
 def redirect(
@@ -34,7 +35,7 @@ def redirect(
     mail = _MBOX_LINE.sub(b"", raw).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     found = _HEADER_END.search(mail)
     header = mail[: found.start() + 2] if found else mail
-    if decision.truncated or found is None or not header.isascii() or _UNFIT.search(mail):
+    if decision.truncated or found is None or not header.isascii() or UNFIT.search(mail):
         return None
     fields = {
         "Resent-From": sender,
@@ -49,8 +50,10 @@ def redirect(
     }
     if decision.due_at is not None:
         fields["X-Triage-Due"] = decision.due_at.isoformat(timespec="minutes")
-    importance = _IMPORTANCE.get(decision.priority)
-    if importance and not re.search(rb"^Importance:", header, re.IGNORECASE | re.MULTILINE):
-        fields["Importance"] = importance
+    fields |= {
+        name: value
+        for name, value in _MARKS.get(decision.priority, {}).items()
+        if not re.search(rf"^{name}:".encode(), header, re.IGNORECASE | re.MULTILINE)  # the customer's own stays
+    }
     block = "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode("ascii")
     return block + _LEFT_OUT.sub(b"", header) + mail[len(header) :]
