@@ -18,9 +18,10 @@ from triage import __version__, config
 from triage.classifier import commands as model_commands
 from triage.demo.command import demo
 from triage.errors import EX_CONFIG, EX_FAILED, ConfigError, LedgerError, ModelError, TriageError
+from triage.home import EXAMPLES
 from triage.learning.retrain_command import retrain
 from triage.lookback.routing_commands import replay, schema, test_rules, why
-from triage.reports.promise_commands import calendar, import_history, report
+from triage.reports.promise_commands import calendar, import_history, merge, report
 from triage.templates.commands import preview
 
 MODE_HELP = "write 'mode: reply' into config/triage.yaml when you are content"
@@ -76,20 +77,31 @@ def home_option(command: Any) -> Any:
 
 @main.command()
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
-def init(directory: Path) -> None:
+@click.option(
+    "--example",
+    type=click.Choice(list(EXAMPLES)),
+    help="Begin with the configuration of a shop that we invented: " + "; ".join(map(": ".join, EXAMPLES.items())) + ".",
+)
+def init(directory: Path, example: str | None) -> None:
     """Make a home in DIRECTORY: commented configuration, texts, text model. Overwrites nothing."""
     from triage import home
 
-    written = home.create(directory)
+    written = home.create(directory, example)
     click.echo(f"{len(written)} files in {directory}", err=True)
     click.echo(
         "Next:\n"
         f"  1. edit {directory / 'config/triage.yaml'} (mailbox, SMTP) and {directory / 'config/routing.yaml'} (teams, opening hours)\n"
-        f"  2. write the passwords into {directory / 'secrets/imap'} and {directory / 'secrets/smtp'}, and chmod 600 them\n"
+        f"  2. {_passwords(directory, example)}\n"
         f"  3. triage --home {directory} check\n"
         f"  4. triage --home {directory} run      (it only observes until the configuration says mode: reply)",
         err=True,
     )
+
+
+def _passwords(directory: Path, example: str | None) -> str:
+    if example is not None:
+        return "give the passwords where config/triage.yaml says password: a file, a variable, or a systemd credential"
+    return f"write the passwords into {directory / 'secrets/imap'} and {directory / 'secrets/smtp'}, and chmod 600 them"
 
 
 @main.command()
@@ -314,5 +326,6 @@ for _command in (
     calendar,
     report,
     import_history,
+    merge,
 ):
     main.add_command(_command)

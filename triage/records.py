@@ -24,11 +24,12 @@ class MessageState(StrEnum):
 
 
 class TicketEventKind(StrEnum):
-    """What happens to a ticket. The estimator learns from the first three."""
+    """What happens to a ticket. The estimator learns from the first four."""
 
     OPENED = "opened"  # data: team, language, priority, due_at
     ANSWERED = "answered"  # a person wrote to the customer; data: how
-    CLOSED = "closed"  # without an answer; data: reason
+    CLOSED = "closed"  # without an answer; data: reason, and into: the ticket that it was merged into
+    REOPENED = "reopened"  # a merge was taken back
     BROKEN = "broken"  # the promised instant has passed
     REMINDED = "reminded"  # the team was told
     RENEWED = "renewed"  # the customer was told a later date; data: due_at

@@ -216,6 +216,37 @@ class TestLearning:
         assert ask(with_spam, later).q == ask(without, later).q
         assert with_spam.export_state()["raised"] == 0
 
+    @pytest.mark.parametrize("restored", [False, True], ids=["running", "after a restart"])
+    def test_a_closure_that_is_taken_back_leaves_no_trace(self, restored: bool) -> None:
+        usual, merged = Estimator(terms()), Estimator(terms())
+        for estimator in (usual, merged):
+            feed(estimator, [1.0] * 30)
+            for name in ("a", "b"):
+                estimator.opened(name, team="desk", priority="2", at=MONDAY + timedelta(days=3))
+        merged.closed("b", MONDAY + timedelta(days=3, hours=1))
+        if restored:
+            merged = Estimator.from_state(terms(), json.loads(json.dumps(merged.export_state())))
+        assert merged.reopened("b", MONDAY + timedelta(days=3, hours=2))
+        later = MONDAY + timedelta(days=9)
+        for estimator in (usual, merged):
+            estimator.advance(later)
+        assert ask(merged, later).q == ask(usual, later).q
+        assert merged.export_state() == usual.export_state()
+
+    def test_only_a_closed_ticket_is_reopened(self) -> None:
+        estimator = Estimator(terms())
+        estimator.opened("a", team="desk", priority="2", at=MONDAY)
+        assert not estimator.reopened("a", MONDAY)
+        assert not estimator.reopened("nobody", MONDAY)
+
+    def test_a_promise_that_passed_while_its_ticket_was_closed_moves_no_level(self) -> None:
+        estimator = Estimator(terms())
+        estimator.opened("a", team="desk", priority="2", at=MONDAY)
+        estimator.closed("a", MONDAY + timedelta(hours=1))
+        assert estimator.reopened("a", MONDAY + timedelta(days=30))
+        estimator.advance(MONDAY + timedelta(days=31))
+        assert estimator.export_state()["raised"] == 0
+
     def test_a_second_mail_does_not_restart_the_clock(self) -> None:
         estimator = Estimator(terms())
         for hour in range(3):

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from triage.errors import LedgerError
 from triage.ledger import schema
 from triage.ledger.writer import Writer
 from triage.message import MessageKey
@@ -19,7 +20,8 @@ from triage.records import Answered, MessageState, OpenPromise, Ticket, TicketEv
 
 m, t = schema.messages.c, schema.tickets.c
 events, estimator, cursors = schema.ticket_events, schema.estimator, schema.folder_cursors
-LEARNT_FROM = (TicketEventKind.OPENED, TicketEventKind.ANSWERED, TicketEventKind.CLOSED)
+LEARNT_FROM = (TicketEventKind.OPENED, TicketEventKind.ANSWERED, TicketEventKind.CLOSED, TicketEventKind.REOPENED)
+MERGED = "merged"  # reason of a closure
 ONE_ROW = 1
 CHUNK = 500  # values in one IN (...): SQLite before 3.32 takes 999
 
@@ -65,6 +67,21 @@ class TicketBook:
 
         return await self._writer.run(operation)
 
+    async def merge(self, one: str, other: str, now: datetime) -> tuple[str, str]:
+        """Make two tickets one: the one with the earlier promise goes on, the other is closed; (the former, the latter).
+
+        Answers and further mail to either then belong to the one that goes on. Raises LedgerError where a ticket is not known, was
+        answered or closed, or is the other.
+        """
+        return await self._writer.run(lambda c: _merge(c, one, other, now))
+
+    async def unmerge(self, ticket: str, now: datetime) -> str:
+        """Take a merge back: *ticket* waits again, by its own promise; returns the ticket that it was merged into.
+
+        Raises LedgerError where it is not known or was not merged.
+        """
+        return await self._writer.run(lambda c: _unmerge(c, ticket, now))
+
     async def break_overdue(self, mailbox: str, now: datetime) -> list[tuple[str, str]]:
         """Count the promises whose instant has passed without an answer; (ticket, team) of each."""
 
@@ -96,9 +113,11 @@ class TicketBook:
 
     async def waiting_places(self, mailbox: str) -> dict[MessageKey, str]:
         """Where the mails of tickets lie whose customers wait, and the ticket of each."""
+        own = schema.tickets.alias("own")
         query = (
-            sa.select(m.mailbox, m.place_folder, m.place_uidvalidity, m.place_uid, m.ticket)
-            .join(schema.tickets, t.ticket == m.ticket)
+            sa.select(m.mailbox, m.place_folder, m.place_uidvalidity, m.place_uid, t.ticket)
+            .join(own, own.c.ticket == m.ticket)
+            .join(schema.tickets, t.ticket == sa.func.coalesce(own.c.merged_into, own.c.ticket))
             .where(t.mailbox == mailbox, t.first_response_at.is_(None), _outcome_is_not(TicketOutcome.CLOSED))
             .where(m.place_uid.is_not(None), m.state == MessageState.SETTLED)
         )
@@ -197,14 +216,27 @@ def tickets(c: sa.Connection, names: Collection[str]) -> list[Ticket]:
     if not names:
         return []
     rows = c.execute(sa.select(schema.tickets).where(t.ticket.in_(names)).order_by(t.opened_at)).all()
+    merged = {
+        row.ticket: row.merged_into
+        for row in c.execute(sa.select(t.ticket, t.merged_into).where(t.merged_into.in_(names)))
+    }
     writers: dict[str, set[str]] = {}
-    for row in c.execute(sa.select(m.ticket, m.sender).where(m.ticket.in_(names), m.sender.is_not(None))):
-        writers.setdefault(row.ticket, set()).add(row.sender)
+    wrote = sa.select(m.ticket, m.sender).where(m.ticket.in_([*names, *merged]), m.sender.is_not(None))
+    for row in c.execute(wrote):
+        for name in {row.ticket, merged.get(row.ticket, row.ticket)}:
+            writers.setdefault(name, set()).add(row.sender)
     return [
         Ticket(row.ticket, row.mailbox, row.team, row.opened_at, row.due_at, row.priority, row.category, row.last_reply_at,
                row.first_response_at, row.promise, row.customer, frozenset(writers.get(row.ticket, ())), row.outcome)
         for row in rows
     ]  # fmt: skip
+
+
+def going_on(c: sa.Connection, names: Collection[str]) -> list[str]:
+    """*names*, each merged ticket replaced by the one in which it goes on."""
+    rows = c.execute(sa.select(t.ticket, t.merged_into).where(t.ticket.in_(names), t.merged_into.is_not(None)))
+    merged = {row.ticket: row.merged_into for row in rows}
+    return list(dict.fromkeys(merged.get(name, name) for name in names))
 
 
 def memory(c: sa.Connection) -> tuple[int, int, Mapping[str, Any] | None]:
@@ -229,7 +261,52 @@ def _matching(c: sa.Connection, related_ids: Sequence[str], references: Sequence
         ids = schema.thread_ids.c
         query = sa.select(ids.ticket).where(ids.message_id.in_(list(related_ids)[:CHUNK])).distinct()
         names = list(c.execute(query).scalars())
-    return tickets(c, names or list(references))
+    return tickets(c, going_on(c, names or list(references)))
+
+
+def _merge(c: sa.Connection, one: str, other: str, now: datetime) -> tuple[str, str]:
+    if one == other:
+        raise LedgerError(f"{one} cannot be merged with itself; name two tickets")
+    rows = [_waiting(c, name) for name in (one, other)]
+    stays, goes = sorted(rows, key=lambda row: (row.due_at is None, row.due_at or row.opened_at, row.opened_at))
+    c.execute(
+        schema.tickets.update()
+        .where(t.ticket == goes.ticket)
+        .values(outcome=TicketOutcome.CLOSED, merged_into=stays.ticket)
+    )
+    c.execute(schema.tickets.update().where(t.merged_into == goes.ticket).values(merged_into=stays.ticket))
+    data = {"reason": MERGED, "into": stays.ticket}
+    append(c, [TicketEvent(goes.ticket, TicketEventKind.CLOSED, now, now, data)])
+    return stays.ticket, goes.ticket
+
+
+def _waiting(c: sa.Connection, name: str) -> Any:
+    """The row of a ticket whose customer waits."""
+    row = _row_of(c, name)
+    if row.merged_into is not None:
+        raise LedgerError(f"{name} was merged into {row.merged_into} already; name that one")
+    if row.outcome == TicketOutcome.CLOSED:
+        raise LedgerError(f"{name} was closed without an answer; there is nothing to merge")
+    if row.first_response_at is not None:
+        raise LedgerError(f"{name} was answered on {row.first_response_at:%Y-%m-%d %H:%M} UTC; if that answered the other as well, move "
+                          "the other's mail to the folder for mail that needs no answer")  # fmt: skip
+    return row
+
+
+def _row_of(c: sa.Connection, name: str) -> Any:
+    row = c.execute(sa.select(schema.tickets).where(t.ticket == name)).one_or_none()
+    if row is None:
+        raise LedgerError(f"the ledger knows no ticket {name!r}; its name stands in the subject, as in [#T-7K3M9QX]")
+    return row
+
+
+def _unmerge(c: sa.Connection, ticket: str, now: datetime) -> str:
+    into = _row_of(c, ticket).merged_into
+    if into is None:
+        raise LedgerError(f"{ticket} was not merged into another; there is nothing to take back")
+    c.execute(schema.tickets.update().where(t.ticket == ticket).values(outcome=None, merged_into=None))
+    append(c, [TicketEvent(ticket, TicketEventKind.REOPENED, now, now, {"from": into})])
+    return str(into)
 
 
 def _answered(c: sa.Connection, ticket: str, at: datetime, now: datetime, how: str) -> Answered | None:

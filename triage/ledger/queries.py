@@ -15,6 +15,7 @@ from triage.errors import LedgerError
 from triage.ledger import schema
 from triage.ledger.writer import connect
 from triage.lifecycle import AT_MOST_ONCE, State
+from triage.records import TicketEventKind
 
 m, e = schema.messages.c, schema.effects.c
 
@@ -144,6 +145,7 @@ class Past:
     decision: dict[str, Any] | None
     effects: tuple[Report, ...] = ()
     events: tuple[tuple[datetime, str, str, str | None], ...] = ()  # of the effects: instant, kind, event, detail
+    of_ticket: tuple[tuple[datetime, str, dict[str, Any]], ...] = ()  # what happened to its ticket: instant, kind, data
 
 
 def messages_named(c: sa.Connection, name: str, limit: int = 100) -> list[Past]:
@@ -190,4 +192,24 @@ def _with_effects(c: sa.Connection, row: Any) -> Past:
     v = schema.effect_events.c
     query = sa.select(v.at, e.kind, v.event, v.detail).select_from(schema.effect_events.join(schema.effects))
     events = c.execute(query.where(e.message == row.id).order_by(v.id)).all()
-    return _past_of(row, effects=reports, events=tuple((x.at, x.kind, x.event, x.detail) for x in events))
+    return _past_of(
+        row,
+        effects=reports,
+        events=tuple((x.at, x.kind, x.event, x.detail) for x in events),
+        of_ticket=_of_ticket(c, row.ticket),
+    )
+
+
+def _of_ticket(c: sa.Connection, ticket: str | None) -> tuple[tuple[datetime, str, dict[str, Any]], ...]:
+    """What happened to a ticket, and which tickets were merged into it, in the order in which it became known."""
+    if ticket is None:
+        return ()
+    v, t = schema.ticket_events.c, schema.tickets.c
+    joined = sa.select(t.ticket).where(t.merged_into == ticket)
+    query = sa.select(v.ticket, v.at, v.kind, v.data).where(
+        sa.or_(v.ticket == ticket, sa.and_(v.ticket.in_(joined), v.kind == TicketEventKind.CLOSED))
+    )
+    return tuple(
+        (row.at, row.kind, row.data) if row.ticket == ticket else (row.at, "joined", {"by": row.ticket})
+        for row in c.execute(query.order_by(v.id))
+    )

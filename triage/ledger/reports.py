@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from triage.ledger import schema
 from triage.lifecycle import Kind, State
-from triage.records import MessageState
+from triage.records import MessageState, TicketEventKind, TicketOutcome
 from triage.reports.reporting import MessageRow, TicketRow
 
 m, e, t = schema.messages.c, schema.effects.c, schema.tickets.c
@@ -34,13 +34,22 @@ def tickets_between(c: sa.Connection, since: datetime, until: datetime) -> list[
     query = sa.select(schema.tickets, (sa.or_(sent, ~lost)).label("told")).where(
         t.opened_at >= since, t.opened_at < until
     )
+    because = _closed_because(c, since)
     found = []
     for row in c.execute(query.order_by(t.opened_at)):
         stated = bool(row.told and row.promise.get("stated"))
         clock = row.promise.get("clock", "opening-hours")
         found.append(TicketRow(row.team, row.language, clock, row.opened_at, row.due_at if stated else None, stated,
-                               row.first_response_at, row.outcome))  # fmt: skip
+                               row.first_response_at, row.outcome,
+                               because.get(row.ticket) if row.outcome == TicketOutcome.CLOSED else None))  # fmt: skip
     return found
+
+
+def _closed_because(c: sa.Connection, since: datetime) -> dict[str, str]:
+    """Why tickets were closed without an answer, by ticket; no ticket is closed before it was opened."""
+    v = schema.ticket_events.c
+    query = sa.select(v.ticket, v.data).where(v.kind == TicketEventKind.CLOSED, v.at >= since)
+    return {row.ticket: str(row.data["reason"]) for row in c.execute(query.order_by(v.id))}
 
 
 def messages_between(c: sa.Connection, since: datetime, until: datetime) -> list[MessageRow]:

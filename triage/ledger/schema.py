@@ -139,7 +139,9 @@ tickets = sa.Table(
     sa.Column("last_reply_at", Instant),
     sa.Column("first_response_at", Instant),
     sa.Column("outcome", sa.String(24)),
+    sa.Column("merged_into", sa.String(16)),  # the ticket in which this one goes on; never one that is merged itself
     sa.Index(None, "opened_at"),
+    sa.Index(None, "merged_into"),
     sa.Index(None, "mailbox", "outcome", "due_at"),
 )
 

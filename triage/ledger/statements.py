@@ -16,42 +16,35 @@ given = sa.bindparam
 
 # -- a mail that is about to be worked on -------------------------------------------------------------------------------------
 
-MESSAGE_AT = sa.select(m.id, m.attempts).where(
+MESSAGES_AT = sa.select(m.id, m.uid, m.attempts).where(
     m.mailbox == given("mailbox"),
     m.folder == given("folder"),
     m.uidvalidity == given("uidvalidity"),
-    m.uid == given("uid"),
+    m.uid.in_(given("uids", expanding=True)),
 )
-INSERT_MESSAGE = schema.messages.insert()
+INSERT_MESSAGES = schema.messages.insert().returning(m.id, sort_by_parameter_order=True)
 COUNT_ATTEMPT = schema.messages.update().where(m.id == given("row")).values(attempts=m.attempts + 1)
 
 # -- its past -----------------------------------------------------------------------------------------------------------------
 
-COPY_OF = (
-    sa.select(m.id)
-    .where(
-        m.fingerprint == given("fingerprint"),
-        m.id != given("row"),
-        m.state.in_([MessageState.PLANNED, MessageState.SETTLED]),
-    )
-    .limit(1)
+COPIES_OF = sa.select(m.id, m.fingerprint).where(
+    m.fingerprint.in_(given("fingerprints", expanding=True)),
+    m.state.in_([MessageState.PLANNED, MessageState.SETTLED]),
 )
-_REPLIES = sa.select(sa.func.count()).where(e.kind == Kind.REPLY, e.state != State.SUPPRESSED)
-REPLIES_TO = _REPLIES.where(e.recipient == given("recipient"), e.born_at >= given("since", type_=schema.Instant))
-REPLIES_TO_DOMAIN = _REPLIES.where(
-    e.recipient_domain == given("domain"), e.born_at >= given("since", type_=schema.Instant)
-)
-TICKETS_OF_IDS = sa.select(ids.ticket).where(ids.message_id.in_(given("message_ids", expanding=True)))
-TICKET_OF_THREAD = (
-    sa.select(m.ticket)
-    .where(
-        m.thread_key == given("thread_key"),
-        m.id != given("row"),
-        m.ticket.is_not(None),
-        m.received_at >= given("since", type_=schema.Instant),
-    )
-    .order_by(m.id.desc())
-    .limit(1)
+
+
+def _replies(by: sa.ColumnElement[str]) -> sa.Select[tuple[str, int]]:
+    sent = (e.kind == Kind.REPLY, e.state != State.SUPPRESSED, e.born_at >= given("since", type_=schema.Instant))
+    return sa.select(by, sa.func.count()).where(by.in_(given("names", expanding=True)), *sent).group_by(by)
+
+
+REPLIES_TO = _replies(e.recipient)
+REPLIES_TO_DOMAIN = _replies(e.recipient_domain)
+TICKETS_OF_IDS = sa.select(ids.message_id, ids.ticket).where(ids.message_id.in_(given("message_ids", expanding=True)))
+TICKETS_OF_THREADS = sa.select(m.thread_key, m.id, m.ticket).where(
+    m.thread_key.in_(given("thread_keys", expanding=True)),
+    m.ticket.is_not(None),
+    m.received_at >= given("since", type_=schema.Instant),
 )
 
 # -- its plan -----------------------------------------------------------------------------------------------------------------
@@ -70,17 +63,19 @@ DECIDE = (
         decision=given("decision"),
     )
 )
-INSERT_TICKET = schema.tickets.insert().prefix_with("OR IGNORE")
+INSERT_TICKETS = schema.tickets.insert().prefix_with("OR IGNORE").returning(t.ticket)
 INSERT_THREAD_IDS = schema.thread_ids.insert().prefix_with("OR IGNORE")
 REPLIED = (
     schema.tickets.update().where(t.ticket == given("name")).values(last_reply_at=given("now", type_=schema.Instant))
 )
-EFFECT_WITH_KEY = sa.select(e.id).where(e.key == given("key"))
-INSERT_EFFECT = schema.effects.insert()
+KEYS_TAKEN = sa.select(e.key).where(e.key.in_(given("keys", expanding=True)))
+INSERT_EFFECTS = schema.effects.insert().returning(e.id, sort_by_parameter_order=True)
 
 # -- the steps of an effect ---------------------------------------------------------------------------------------------------
 
-EFFECT = sa.select(e.message, e.kind, e.state, e.attempts, e.detail).where(e.id == given("row"))
+EFFECTS = sa.select(e.id, e.message, e.kind, e.state, e.attempts, e.detail).where(
+    e.id.in_(given("rows", expanding=True))
+)
 STEP = (
     schema.effects.update()
     .where(e.id == given("row"))

@@ -338,7 +338,7 @@ def _ticket_of(c: sa.Connection, inquiry: Inquiry, now: datetime) -> Ticket | No
         names = [name for name in c.execute(sql.TICKET_OF_THREAD, same).scalars() if name]
     if not names:
         return None
-    found = promises.tickets(c, names)
+    found = promises.tickets(c, promises.going_on(c, names))
     return found[0] if found else None
 
 

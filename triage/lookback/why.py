@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from triage.ledger.queries import Past
+from triage.records import TicketEventKind
 
 
 def steps_of(past: Past, version: str | None) -> Iterator[tuple[str, str]]:
@@ -28,6 +29,8 @@ def steps_of(past: Past, version: str | None) -> Iterator[tuple[str, str]]:
         yield report.kind, f"{report.state} to {report.recipient}, {at}"
     if past.place is not None:
         yield "now in", past.place
+    for happened, kind, data in past.of_ticket:
+        yield "ticket", f"{_shown(happened)} {kind}{_told(kind, data)}"
 
 
 def _decision(decision: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -55,6 +58,16 @@ def _decision(decision: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "reply", f"text {decision['template']!r}" if decision.get("template") else "none"
     for step in decision.get("steps") or ():
         yield "promise", step
+
+
+def _told(kind: str, data: Mapping[str, Any]) -> str:
+    """What the ledger says of one thing that happened to a ticket."""
+    if kind == TicketEventKind.OPENED:
+        return f" for {data.get('team')}, promised {data.get('due_at') or 'no date'}"
+    detail = data.get("how") or data.get("reason") or data.get("due_at") or ""
+    other = data.get("into") or data.get("by") or data.get("from")
+    words = {TicketEventKind.CLOSED: " into", "joined": " by", TicketEventKind.REOPENED: ", no longer merged into"}
+    return (f": {detail}" if detail else "") + (f"{words.get(kind, '')} {other}" if other else "")
 
 
 def _version(then: str | None, now: str | None) -> str:
@@ -105,6 +118,7 @@ def as_json(past: Past) -> dict[str, Any]:
             }
             for each in past.effects
         ],
+        "ticket_events": [{"at": at.isoformat(), "kind": kind, **data} for at, kind, data in past.of_ticket],
         "events": [
             {"at": at.isoformat(), "kind": kind, "event": event, "detail": detail}
             for at, kind, event, detail in past.events

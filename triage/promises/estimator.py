@@ -35,7 +35,7 @@ from triage.promises.due_date import (
     stated_instant,
 )
 from triage.promises.samples import Sample, Samples, Ticket, group_name
-from triage.promises.survival import ANSWERED, CLOSED
+from triage.promises.survival import ANSWERED, CLOSED, OPEN
 
 LEAST_N = 20.0  # so that one lone ticket does not push the level beyond all bounds
 RAISE_STEP = 0.001  # slow and one-sided on purpose: two-sided it lost coverage
@@ -141,6 +141,23 @@ class Estimator:
         if ticket is None:
             return False
         ticket.judged = True
+        return True
+
+    def reopened(self, case_id: str, at: datetime) -> bool:
+        """A closure was taken back: the ticket counts again, by its own promise. False where it is not known as closed.
+
+        A promise whose instant has passed meanwhile moves no level: nobody worked on it.
+        """
+        self.advance(at)
+        ticket = self._known.get(case_id)
+        if ticket is None or ticket.state != CLOSED:
+            return False
+        ticket.state, ticket.ended_at = OPEN, None
+        ticket.judged = ticket.due_at is None or ticket.due_at < at
+        if not ticket.judged and ticket.due_at is not None:
+            heapq.heappush(self._due, (ticket.due_at, ticket.serial, ticket))
+        self._backlog[ticket.team] += 1
+        self._samples.reopen(self._terms(ticket.team), ticket)
         return True
 
     def advance(self, now: datetime) -> None:

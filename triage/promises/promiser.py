@@ -183,3 +183,5 @@ def tell(estimator: Estimator, event: TicketEvent, policy: Policy) -> None:
         estimator.answered(event.ticket, event.at)
     elif event.kind is TicketEventKind.CLOSED:
         estimator.closed(event.ticket, event.at)
+    elif event.kind is TicketEventKind.REOPENED:
+        estimator.reopened(event.ticket, event.at)

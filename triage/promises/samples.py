@@ -122,6 +122,13 @@ class Samples:
             group.waits.settle(ticket.numbers[0], ticket.state, wait)
         self._common.settle(ticket.numbers[1], ticket.state, wait)
 
+    def reopen(self, terms: Terms, ticket: Ticket) -> None:
+        """Count a ticket as open again, in both samples."""
+        group = self._groups.get(group_name(terms, ticket.team, ticket.language))
+        if group is not None:
+            group.waits.settle(ticket.numbers[0], OPEN, 0.0)
+        self._common.settle(ticket.numbers[1], OPEN, 0.0)
+
     def sample(
         self,
         terms: Terms,

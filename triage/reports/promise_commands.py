@@ -17,8 +17,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from triage import config
-from triage.errors import EX_FAILED
-from triage.ledger import queries, reports
+from triage.errors import EX_FAILED, LedgerError
+from triage.ledger import Ledger, queries, reports
 from triage.opening_hours import ClosedDay, OpeningHours
 from triage.planning import Office
 from triage.policy import Policy
@@ -190,6 +190,7 @@ def _show_report(console: Console, found: Report) -> None:
         ("category", found.categories),
         ("language", found.message_languages),
         ("no reply", found.silences),
+        ("no answer needed", found.closures),
     ):
         _show_counts(console, title, counts)
 
@@ -215,6 +216,41 @@ def _show_counts(console: Console, title: str, counts: Mapping[str, int]) -> Non
             table.add_row(escape(name), str(n))
         _right(table)
         console.print(table)
+
+
+# -- merge -------------------------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("tickets", metavar="TICKET OTHER", nargs=-1, required=True)
+@click.option("--undo", is_flag=True, help="Take the merge of one TICKET back: it waits again, by its own promise.")
+@click.pass_context
+def merge(context: click.Context, tickets: tuple[str, ...], undo: bool) -> None:
+    """Make two tickets one, where a customer wrote twice about the same thing.
+
+    The one with the earlier promise goes on; the other is closed with the reason "merged" and counts neither as kept nor as broken.
+    Answers and further mail to either belong to the one that goes on. 'triage why TICKET' shows it. Sends nothing, moves no mail.
+    """
+    names = [name.strip("[]# ").upper() for name in tickets]
+    if len(names) != (1 if undo else 2):
+        raise click.UsageError("name one ticket to take its merge back" if undo else "name two tickets, as T-7K3M9QX")
+    home: Path = context.obj["home"]
+    path = home / config.settings_of(home).ledger
+    if not path.exists():
+        raise LedgerError(f"there is no ledger at {path} yet: it is made by the first 'triage run'")
+
+    async def write() -> str:
+        ledger = Ledger.open(path)
+        try:
+            now = datetime.now(UTC)
+            if undo:
+                return f"{names[0]} waits again; it was merged into {await ledger.tickets.unmerge(names[0], now)}"
+            stays, goes = await ledger.tickets.merge(names[0], names[1], now)
+            return f"{goes} goes on in {stays}, whose promise is the earlier one"
+        finally:
+            ledger.close()
+
+    click.echo(asyncio.run(write()), err=True)
 
 
 # -- import-history ----------------------------------------------------------------------------------------------------------------

@@ -87,6 +87,8 @@ def page(report: Report, shop: str) -> str:
         _panel("", charts.heat_map("Mail by weekday and hour", report.hours)),
         _heading("Mail without an automatic reply", "By reason; docs/guard.md explains each."),
         _panel("", charts.bars("Mail without a reply, by reason", _cut(report.silences)) if report.silences else _nothing()),
+        _heading("Closed without an answer", "Tickets that needed none, by reason; they count neither as kept nor as broken."),
+        _panel("", charts.bars("Tickets closed without an answer", _cut(report.closures)) if report.closures else _nothing()),
     ]  # fmt: skip
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

@@ -36,6 +36,7 @@ class TicketRow:
     stated: bool  # a reply went out, with a date or saying that there is none
     first_response_at: datetime | None
     outcome: str | None  # records.TicketOutcome
+    closed_because: str | None = None  # "merged", or the folder that it was moved to; None: it was not
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ class Report:
     message_languages: Mapping[str, int]
     hours: tuple[tuple[int, ...], ...]  # messages by weekday (Monday first) and hour of the team's clock
     silences: Mapping[str, int]
+    closures: Mapping[str, int]  # tickets closed without an answer, by reason
     abstained_share: float | None
 
     def to_json(self) -> dict[str, Any]:
@@ -154,6 +156,7 @@ def make(
         message_languages=_counted(row.language or UNKNOWN for row in messages),
         hours=_hours_of_the_week(messages, hours_of),
         silences=_counted(row.silence for row in messages if row.silence is not None),
+        closures=_counted(row.closed_because for row in tickets if row.closed_because is not None),
         abstained_share=round(abstained / len(messages), 4) if messages else None,
     )
 
