@@ -75,12 +75,12 @@ def home_option(command: Any) -> Any:
     )(command)
 
 
-@main.command()
+@main.command(epilog="\b\nThe shops:\n" + "\n".join(f"  {name:12} {what}" for name, what in EXAMPLES.items()))
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "--example",
     type=click.Choice(list(EXAMPLES)),
-    help="Begin with the configuration of a shop that we invented: " + "; ".join(map(": ".join, EXAMPLES.items())) + ".",
+    help="Begin with the configuration of a shop that we invented, in place of the samples.",
 )
 def init(directory: Path, example: str | None) -> None:
     """Make a home in DIRECTORY: commented configuration, texts, text model. Overwrites nothing."""

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from triage import config, schemas
+from triage.cli import main
+from triage.home import EXAMPLES, create
 from triage.lookback import rule_tests
 from triage.services import NoModel
 
@@ -37,8 +40,24 @@ def home_of(shop: str, place: Path) -> Path:
     return place
 
 
-def test_there_are_three_shops() -> None:
-    assert SHOPS == ["marketplace", "one-person", "three-teams"]
+def test_there_are_three_shops_and_init_offers_each() -> None:
+    assert SHOPS == ["marketplace", "one-person", "three-teams"] == sorted(EXAMPLES)
+    shown = CliRunner().invoke(main, ["init", "--help"]).stdout
+    assert all(f"{name:12} {what}" in shown for name, what in EXAMPLES.items())
+
+
+@pytest.mark.parametrize("shop", SHOPS)
+def test_init_makes_a_home_of_a_shop(shop: str, tmp_path: Path) -> None:
+    written = create(tmp_path / "home", shop)
+    shutil.rmtree(tmp_path / "home" / "models")
+    made, source = tmp_path / "home" / "config", CONFIG / "examples" / shop
+    assert {made / path.relative_to(source) for path in source.rglob("*") if path.is_file()} <= set(written)
+    assert not config.examine(tmp_path / "home").problems
+    for path in made.glob("*.yaml"):
+        first, _, rest = path.read_text(encoding="utf-8").partition("\n")
+        assert first == f"# yaml-language-server: $schema=schema/{path.stem}.json"
+        if (source / path.name).exists():
+            assert rest == (source / path.name).read_text(encoding="utf-8").partition("\n")[2]
 
 
 @pytest.mark.parametrize("shop", SHOPS)
