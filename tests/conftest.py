@@ -1,6 +1,8 @@
 """Servers for the whole session, a user for each test; tests that need a server which is not there are skipped with the reason.
 
 Where the environment says CI=true a server that is missing is an error: nothing is skipped there.
+
+With -n N (pytest-xdist) each of N processes has servers of its own, started when the first of its tests asks for them.
 """
 
 from __future__ import annotations
@@ -10,9 +12,11 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support import dovecot as dovecot_support
 from tests.support import postfix as postfix_support
@@ -26,10 +30,32 @@ from triage.testing import FaultSmtp
 _users = itertools.count(1)
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")  # a busy machine is no fault of the code
+ONE_BY_ONE = (
+    "tests/acceptance/test_commands.py",
+    "tests/acceptance/test_daemon.py",
+    "tests/faults/",
+    "tests/integration/test_",
+)
+
+
+class Scheduling(LoadScopeScheduling):
+    """Files go to processes as a whole, since their tests share fixtures; in ONE_BY_ONE they share the servers only."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if nodeid.startswith(ONE_BY_ONE) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    config.option.loadscopereorder = False  # in the order of `pytest_collection_modifyitems`
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that use a server's fixture carry its marker, so that -m 'not postfix' leaves them out."""
+    """The longest first, so that no process is left alone with it at the end.
+
+    Tests that use a server's fixture carry its marker, so that -m 'not postfix' leaves them out.
+    """
+    items.sort(key=lambda item: item.path.parent.name != "crash")
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & {"dovecot", "dotted", "crash_stages"}:

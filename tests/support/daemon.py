@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol, Self
 
 from tests.support.home import TRIAGE, Home
 from tests.support.waiting import LONG, until
-from triage.errors import LedgerError
 from triage.ledger import queries
 from triage.ledger.queries import Status
 
+_SETTLED = """
+    SELECT (SELECT count(*) FROM messages) >= ?
+        AND NOT EXISTS (SELECT 1 FROM messages WHERE state = 'seen')
+        AND NOT EXISTS (SELECT 1 FROM effects WHERE state IN ('planned', 'started'))
+"""  # asked fifty times a second: a tenth of what `triage status` costs
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -135,7 +141,7 @@ class Daemon:
     def settled(self, count: int) -> bool:
         """Whether *count* messages are in the ledger, and every effect of theirs is final."""
         try:
-            found = self.status()
-        except LedgerError:
+            with closing(sqlite3.connect(f"file:{self.home.ledger}?mode=ro", uri=True)) as connection:
+                return bool(connection.execute(_SETTLED, (count,)).fetchone()[0])
+        except sqlite3.OperationalError:  # not there yet, or without its tables, or locked
             return False
-        return sum(found.messages.values()) >= count and not found.waiting and not found.messages.get("seen")

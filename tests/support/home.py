@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import copy
 import functools
 import shutil
 import subprocess
@@ -28,6 +29,12 @@ def fresh() -> Path:
     return folder / "home"
 
 
+@functools.cache
+def _plain(file: str) -> Any:
+    """A configuration file of that home as plain data; to be copied, not changed."""
+    return yaml.safe_load((fresh() / "config" / file).read_text(encoding="utf-8"))
+
+
 class Home:
     """`settings` and `routing` are the configuration as plain data; `write` puts them on disk, `save` only what is given."""
 
@@ -37,8 +44,8 @@ class Home:
         shutil.copytree(fresh(), path)
         if not model:
             (path / "models" / "current").unlink(missing_ok=True)
-        self.settings: dict[str, Any] = yaml.safe_load(self.settings_file.read_text(encoding="utf-8"))
-        self.routing: dict[str, Any] = yaml.safe_load(self.routing_file.read_text(encoding="utf-8"))
+        self.settings: dict[str, Any] = copy.deepcopy(_plain("triage.yaml"))
+        self.routing: dict[str, Any] = copy.deepcopy(_plain("routing.yaml"))
         (path / "secrets" / "imap").write_text("secret\n")
         (path / "secrets" / "imap").chmod(0o600)
         self.settings |= {"mode": "reply", "drain": "5s", "http": {"enabled": False}}

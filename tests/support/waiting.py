@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import time
 from collections.abc import Callable
@@ -9,7 +10,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_PORTS = range(15_000, 32_000)  # below those that the kernel gives to whoever asks for any port
 LONG = 30.0  # seconds: a machine under load may take its time, a healthy one takes a fraction
+_dice = random.SystemRandom()  # not to be seeded: processes side by side draw different ports
 
 
 def until(condition: Callable[[], T], what: str, seconds: float = LONG, pause: float = 0.02) -> T:
@@ -23,9 +26,16 @@ def until(condition: Callable[[], T], what: str, seconds: float = LONG, pause: f
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on which nobody listens, and which other tests, side by side with these, are not going to be given."""
+    while True:
+        port = _dice.choice(_PORTS)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 def until_greeted(port: int, greeting: bytes, seconds: float = 15.0) -> None:
