@@ -34,7 +34,9 @@ ONE_BY_ONE = (
     "tests/acceptance/test_commands.py",
     "tests/acceptance/test_daemon.py",
     "tests/faults/",
-    "tests/integration/test_",
+    "tests/integration/test_courier.py",
+    "tests/integration/test_mailbox.py",
+    "tests/integration/test_promise_kept.py",
 )
 
 
