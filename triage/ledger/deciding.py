@@ -53,10 +53,10 @@ def begin(c: sa.Connection, arrivals: Mapping[MessageKey, datetime], now: dateti
 
 def histories(c: sa.Connection, inquiries: Sequence[Inquiry], now: datetime) -> list[History]:
     """See Ledger.histories."""
-    copies: dict[str, set[int]] = defaultdict(set)
+    copies: dict[str, set[int]] = {}
     for chunk in _chunks({inquiry.fingerprint for inquiry in inquiries}):
         for row in c.execute(sql.COPIES_OF, {"fingerprints": chunk}):
-            copies[row.fingerprint].add(row.id)
+            copies[row.fingerprint] = {row.first, row.last}
     senders = {inquiry.sender for inquiry in inquiries if inquiry.sender}
     to_sender = _counts(c, sql.REPLIES_TO, senders, now - timedelta(hours=24))
     to_domain = _counts(c, sql.REPLIES_TO_DOMAIN, {_domain(sender) for sender in senders}, now - timedelta(hours=1))
@@ -64,7 +64,7 @@ def histories(c: sa.Connection, inquiries: Sequence[Inquiry], now: datetime) -> 
     return [
         History(
             ticket,
-            bool(copies[inquiry.fingerprint] - {inquiry.id}),
+            bool(copies.get(inquiry.fingerprint, set()) - {inquiry.id}),
             to_sender.get(inquiry.sender or "", 0),
             to_domain.get(_domain(inquiry.sender or ""), 0),
         )
@@ -104,7 +104,7 @@ def insert_effects(c: sa.Connection, new: Sequence[tuple[int, NewEffect]], now: 
     taken: set[str] = set()
     for chunk in _chunks({effect.key for _, effect in new if effect.key is not None}):
         taken |= set(c.execute(sql.KEYS_TAKEN, {"keys": chunk}).scalars())
-    rows = []
+    rows: list[dict[str, Any]] = []
     for message, effect in new:
         reason = effect.suppressed
         if effect.key is not None and reason is None:
@@ -152,17 +152,15 @@ def _conversations(c: sa.Connection, inquiries: Sequence[Inquiry], now: datetime
         [ticket for related in inquiry.related_ids for ticket in of_id[related]] or list(inquiry.tickets)
         for inquiry in inquiries
     ]
-    loose = {
-        inquiry.thread_key for inquiry, found in zip(inquiries, names, strict=True) if not found and inquiry.thread_key
-    }
-    latest: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for chunk in _chunks(loose):
-        same = {"thread_keys": chunk, "since": now - CONVERSATION_MEMORY}
-        for row in c.execute(sql.TICKETS_OF_THREADS, same):
-            latest[row.thread_key].append((row.id, row.ticket))
+    loose = [inquiry for inquiry, found in zip(inquiries, names, strict=True) if not found and inquiry.thread_key]
+    latest: dict[str | None, str] = {}
+    for some in _chunks(loose):
+        of_these = {"thread_keys": [x.thread_key for x in some], "rows": [x.id for x in some]}
+        for row in c.execute(sql.TICKETS_OF_THREADS, {**of_these, "since": now - CONVERSATION_MEMORY}):
+            latest[row.thread_key] = row.ticket
     for inquiry, found in zip(inquiries, names, strict=True):
-        if not found and inquiry.thread_key:
-            found += [ticket for id, ticket in sorted(latest[inquiry.thread_key], reverse=True) if id != inquiry.id][:1]
+        if not found and inquiry.thread_key in latest:
+            found.append(latest[inquiry.thread_key])
     goes_on = promises.continuations(c, {name for found in names for name in found})
     books = {ticket.ticket: ticket for ticket in promises.tickets(c, set(goes_on.values()))}
     return [_oldest([books[goes_on[name]] for name in found if goes_on.get(name) in books]) for found in names]

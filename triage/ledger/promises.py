@@ -232,11 +232,12 @@ def tickets(c: sa.Connection, names: Collection[str]) -> list[Ticket]:
     ]  # fmt: skip
 
 
-def going_on(c: sa.Connection, names: Collection[str]) -> list[str]:
-    """*names*, each merged ticket replaced by the one in which it goes on."""
+def continuations(c: sa.Connection, names: Collection[str]) -> dict[str, str]:
+    """The ticket in which each of *names* goes on: itself, or the one that it was merged into."""
+    if not names:
+        return {}
     rows = c.execute(sa.select(t.ticket, t.merged_into).where(t.ticket.in_(names), t.merged_into.is_not(None)))
-    merged = {row.ticket: row.merged_into for row in rows}
-    return list(dict.fromkeys(merged.get(name, name) for name in names))
+    return {name: name for name in names} | {row.ticket: row.merged_into for row in rows}
 
 
 def memory(c: sa.Connection) -> tuple[int, int, Mapping[str, Any] | None]:
@@ -261,7 +262,7 @@ def _matching(c: sa.Connection, related_ids: Sequence[str], references: Sequence
         ids = schema.thread_ids.c
         query = sa.select(ids.ticket).where(ids.message_id.in_(list(related_ids)[:CHUNK])).distinct()
         names = list(c.execute(query).scalars())
-    return tickets(c, going_on(c, names or list(references)))
+    return tickets(c, set(continuations(c, names or list(references)).values()))
 
 
 def _merge(c: sa.Connection, one: str, other: str, now: datetime) -> tuple[str, str]:

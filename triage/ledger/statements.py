@@ -5,6 +5,8 @@ With them a mail costs the ledger's thread a third of the time (benchmarks/throu
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from triage.ledger import schema
@@ -27,13 +29,17 @@ COUNT_ATTEMPT = schema.messages.update().where(m.id == given("row")).values(atte
 
 # -- its past -----------------------------------------------------------------------------------------------------------------
 
-COPIES_OF = sa.select(m.id, m.fingerprint).where(
-    m.fingerprint.in_(given("fingerprints", expanding=True)),
-    m.state.in_([MessageState.PLANNED, MessageState.SETTLED]),
+COPIES_OF = (
+    sa.select(m.fingerprint, sa.func.min(m.id).label("first"), sa.func.max(m.id).label("last"))
+    .where(
+        m.fingerprint.in_(given("fingerprints", expanding=True)),
+        m.state.in_([MessageState.PLANNED, MessageState.SETTLED]),
+    )
+    .group_by(m.fingerprint)
 )
 
 
-def _replies(by: sa.ColumnElement[str]) -> sa.Select[tuple[str, int]]:
+def _replies(by: sa.ColumnElement[Any]) -> sa.Select[Any, Any]:
     sent = (e.kind == Kind.REPLY, e.state != State.SUPPRESSED, e.born_at >= given("since", type_=schema.Instant))
     return sa.select(by, sa.func.count()).where(by.in_(given("names", expanding=True)), *sent).group_by(by)
 
@@ -41,11 +47,17 @@ def _replies(by: sa.ColumnElement[str]) -> sa.Select[tuple[str, int]]:
 REPLIES_TO = _replies(e.recipient)
 REPLIES_TO_DOMAIN = _replies(e.recipient_domain)
 TICKETS_OF_IDS = sa.select(ids.message_id, ids.ticket).where(ids.message_id.in_(given("message_ids", expanding=True)))
-TICKETS_OF_THREADS = sa.select(m.thread_key, m.id, m.ticket).where(
-    m.thread_key.in_(given("thread_keys", expanding=True)),
-    m.ticket.is_not(None),
-    m.received_at >= given("since", type_=schema.Instant),
+_LATEST = (
+    sa.select(sa.func.max(m.id))
+    .where(
+        m.thread_key.in_(given("thread_keys", expanding=True)),
+        m.id.not_in(given("rows", expanding=True)),
+        m.ticket.is_not(None),
+        m.received_at >= given("since", type_=schema.Instant),
+    )
+    .group_by(m.thread_key)
 )
+TICKETS_OF_THREADS = sa.select(m.thread_key, m.ticket).where(m.id.in_(_LATEST))
 
 # -- its plan -----------------------------------------------------------------------------------------------------------------
 
@@ -106,9 +118,9 @@ _NOT_FINAL = sa.or_(
 SETTLE = (
     schema.messages.update()
     .where(
-        m.id == given("row"),
+        m.id.in_(given("rows", expanding=True)),
         m.state == MessageState.PLANNED,
-        ~sa.exists().where(e.message == given("row"), _NOT_FINAL),
+        ~sa.exists().where(e.message == m.id, _NOT_FINAL),
     )
     .values(state=MessageState.SETTLED)
 )

@@ -13,6 +13,7 @@ from triage.message import MessageKey
 from triage.records import Outcome
 
 MAX_DETAIL = 500  # characters of a server's words
+CHUNK = 500  # steps at once: SQLite before 3.32 takes 999 variables
 
 
 def take(c: sa.Connection, steps: Sequence[tuple[Outcome, datetime]]) -> list[State]:
@@ -20,6 +21,10 @@ def take(c: sa.Connection, steps: Sequence[tuple[Outcome, datetime]]) -> list[St
 
     An effect may take several steps in one call.
     """
+    return [state for start in range(0, len(steps), CHUNK) for state in _take(c, steps[start : start + CHUNK])]
+
+
+def _take(c: sa.Connection, steps: Sequence[tuple[Outcome, datetime]]) -> list[State]:
     known = {row.id: row for row in c.execute(sql.EFFECTS, {"rows": [outcome.effect for outcome, _ in steps]})}
     states = {id: State(row.state) for id, row in known.items()}
     attempts = {id: row.attempts for id, row in known.items()}
@@ -46,7 +51,7 @@ def take(c: sa.Connection, steps: Sequence[tuple[Outcome, datetime]]) -> list[St
         place(c, places)
     final = {known[id].message for id, state in states.items() if is_final(Kind(known[id].kind), state)}
     if final:
-        c.execute(sql.SETTLE, [{"row": message} for message in sorted(final)])
+        c.execute(sql.SETTLE, {"rows": sorted(final)})
     return [step["state"] for step in taken]
 
 

@@ -13,11 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from triage.errors import LedgerError
-from triage.ledger import privacy, promises, schema
-from triage.ledger import statements as sql
+from triage.ledger import deciding, privacy, promises, schema, steps
 from triage.ledger.migrate import upgrade
 from triage.ledger.writer import Writer, connect
-from triage.lifecycle import AT_MOST_ONCE, Event, Kind, State, advance, is_final
+from triage.lifecycle import AT_MOST_ONCE, Event, Kind, State
 from triage.message import MessageKey
 from triage.records import (
     Attempt,
@@ -29,7 +28,6 @@ from triage.records import (
     NewPlan,
     Outcome,
     Pending,
-    Ticket,
     TicketEvent,
 )
 
@@ -37,7 +35,6 @@ m, e, t = schema.messages.c, schema.effects.c, schema.tickets.c
 
 
 LONGEST_WAIT = timedelta(hours=2)  # retry.FORWARD_POLICY waits an hour and a quarter at most
-CONVERSATION_MEMORY = timedelta(days=14)  # for the weakest tie, same sender and subject
 
 
 class Ledger:
@@ -133,22 +130,7 @@ class Ledger:
 
     async def begin(self, arrivals: Mapping[MessageKey, datetime], now: datetime) -> dict[MessageKey, Attempt]:
         """Count an attempt for each message before it is made. *arrivals* gives each message's received_at (INTERNALDATE)."""
-
-        def operation(c: sa.Connection) -> dict[MessageKey, Attempt]:
-            found: dict[MessageKey, Attempt] = {}
-            for key, received_at in arrivals.items():
-                at = {"mailbox": key.mailbox, "folder": key.folder, "uidvalidity": key.uidvalidity, "uid": key.uid}
-                row = c.execute(sql.MESSAGE_AT, at).one_or_none()
-                if row is not None:
-                    c.execute(sql.COUNT_ATTEMPT, {"row": row.id})
-                    found[key] = Attempt(row.id, key, row.attempts + 1)
-                    continue
-                place = {"place_folder": key.folder, "place_uidvalidity": key.uidvalidity, "place_uid": key.uid}
-                first = {"state": MessageState.SEEN, "attempts": 1, "received_at": received_at, "seen_at": now}
-                found[key] = Attempt(_key_of(c.execute(sql.INSERT_MESSAGE, at | place | first)), key, 1)
-            return found
-
-        return await self._writer.run(operation)
+        return await self._writer.run(lambda c: deciding.begin(c, arrivals, now))
 
     async def give_back(self, ids: Sequence[int]) -> None:
         """Uncount an attempt that did not fail because of the mail: the server went away, the ledger was full."""
@@ -157,7 +139,7 @@ class Ledger:
 
     async def histories(self, inquiries: Sequence[Inquiry], now: datetime) -> list[History]:
         """What is known of the past of each message, in order."""
-        return await self._writer.run(lambda c: [_history(c, inquiry, now) for inquiry in inquiries])
+        return await self._writer.run(lambda c: deciding.histories(c, inquiries, now))
 
     async def replies_since(self, since: datetime) -> int:
         """Automatic replies planned since *since*, in all mailboxes."""
@@ -166,11 +148,7 @@ class Ledger:
 
     async def record(self, plans: Sequence[NewPlan], now: datetime) -> dict[int, list[Effect]]:
         """Commit whole plans; returns their effects by message row. An effect whose key exists already is recorded as suppressed."""
-
-        def operation(c: sa.Connection) -> dict[int, list[Effect]]:
-            return {plan.id: _record(c, plan, now) for plan in plans}
-
-        return await self._writer.run(operation)
+        return await self._writer.run(lambda c: deciding.record(c, plans, now))
 
     async def fail(self, id: int, fault: str) -> None:
         """Note why an attempt failed."""
@@ -182,7 +160,7 @@ class Ledger:
 
         def operation(c: sa.Connection) -> Effect | None:
             c.execute(schema.messages.update().where(m.id == id).values(state=MessageState.QUARANTINED))
-            return _insert_effect(c, id, effect, now) if effect else None
+            return deciding.insert_effects(c, [(id, effect)], now)[0] if effect else None
 
         return await self._writer.run(operation)
 
@@ -212,16 +190,17 @@ class Ledger:
                 failed = failed.where(m.ticket.in_(names))
                 given_up = given_up.where(sa.or_(m.ticket.in_(names), sa.cast(m.uid, sa.String).in_(names)))
             effects, messages = list(c.execute(failed).scalars()), c.execute(given_up).all()
-            for id in effects:
-                _advance(c, Outcome(id, Event.RETRIED, "asked for by an operator"), now)
+            if effects:
+                steps.take(c, [(Outcome(id, Event.RETRIED, "asked for by an operator"), now) for id in effects])
             c.execute(
                 schema.messages.update()
                 .where(m.id.in_(sa.select(e.message).where(e.id.in_(effects))), m.state == MessageState.SETTLED)
                 .values(state=MessageState.PLANNED)
             )
-            for id, folder in messages:  # back into the folder that is watched, where it is a new mail
+            for id, _ in messages:
                 c.execute(schema.messages.update().where(m.id == id).values(state=MessageState.PLANNED))
-                _insert_effect(c, id, NewEffect(Kind.FILE, folder), now)
+            # back into the folder that is watched, where it is a new mail
+            deciding.insert_effects(c, [(id, NewEffect(Kind.FILE, folder)) for id, folder in messages], now)
             return len(effects) + len(messages)
 
         return await self._writer.run(operation)
@@ -237,7 +216,7 @@ class Ledger:
 
     async def advance(self, outcomes: Sequence[Outcome], now: datetime) -> list[State]:
         """Record steps of effects' lives, all in one commit; returns the new states. Raises IllegalTransition for a bug of ours."""
-        return await self._writer.run(lambda c: [_advance(c, outcome, now) for outcome in outcomes])
+        return await self._writer.run_merged(steps.take, [(outcome, now) for outcome in outcomes])
 
     async def due(self, mailbox: str, now: datetime, limit: int) -> list[Pending]:
         """Planned effects of *mailbox* whose time has come, oldest first.
@@ -276,7 +255,7 @@ class Ledger:
         """Plan one more effect of a decided message, such as a reminder; *event* goes into its ticket's history with it."""
 
         def operation(c: sa.Connection) -> Effect:
-            added = _insert_effect(c, message, effect, now)
+            [added] = deciding.insert_effects(c, [(message, effect)], now)
             if added.state is State.PLANNED:
                 settled = (m.id == message, m.state == MessageState.SETTLED)
                 c.execute(schema.messages.update().where(*settled).values(state=MessageState.PLANNED))
@@ -300,7 +279,7 @@ class Ledger:
 
     async def moved(self, id: int, place: MessageKey) -> None:
         """Where a message is now."""
-        await self._writer.run(lambda c: _place(c, id, place))
+        await self._writer.run(lambda c: steps.place(c, [(id, place)]))
 
     async def _pending(self, mailbox: str, condition: sa.ColumnElement[bool], limit: int) -> list[Pending]:
         query = (
@@ -312,115 +291,6 @@ class Ledger:
             .limit(limit)
         )  # fmt: skip
         return await self._writer.run(lambda c: [_pending_of(row) for row in c.execute(query)])
-
-
-# -- operations inside a transaction ---------------------------------------------------------------------------------------------
-
-
-def _history(c: sa.Connection, inquiry: Inquiry, now: datetime) -> History:
-    copy = c.execute(sql.COPY_OF, {"fingerprint": inquiry.fingerprint, "row": inquiry.id}).first()
-    sender = inquiry.sender or ""
-    lately = {"recipient": sender, "since": now - timedelta(hours=24)}
-    to_sender = c.execute(sql.REPLIES_TO, lately).scalar_one()
-    this_hour = {"domain": sender.rpartition("@")[2], "since": now - timedelta(hours=1)}
-    to_domain = c.execute(sql.REPLIES_TO_DOMAIN, this_hour).scalar_one()
-    return History(_ticket_of(c, inquiry, now), copy is not None, int(to_sender), int(to_domain))
-
-
-def _ticket_of(c: sa.Connection, inquiry: Inquiry, now: datetime) -> Ticket | None:
-    """The conversation: by Message-IDs, by the reference in the subject, by sender and subject within two weeks."""
-    names: list[str] = []
-    if inquiry.related_ids:
-        names = list(c.execute(sql.TICKETS_OF_IDS, {"message_ids": list(inquiry.related_ids)}).scalars())
-    names = names or list(inquiry.tickets)
-    if not names and inquiry.thread_key:
-        same = {"thread_key": inquiry.thread_key, "row": inquiry.id, "since": now - CONVERSATION_MEMORY}
-        names = [name for name in c.execute(sql.TICKET_OF_THREAD, same).scalars() if name]
-    if not names:
-        return None
-    found = promises.tickets(c, promises.going_on(c, names))
-    return found[0] if found else None
-
-
-def _record(c: sa.Connection, plan: NewPlan, now: datetime) -> list[Effect]:
-    decided = {
-        "row": plan.id, "state": plan.state, "fingerprint": plan.fingerprint, "message_id": plan.message_id,
-        "sender": plan.sender, "thread_key": plan.thread_key, "ticket": plan.ticket, "decision": dict(plan.decision),
-    }  # fmt: skip
-    c.execute(sql.DECIDE, decided)
-    if plan.state is MessageState.OBSERVED:
-        return []
-    if plan.opens is not None:
-        opened = c.execute(sql.INSERT_TICKET, {"ticket": plan.ticket, **plan.opens})
-        if plan.event is not None and opened.rowcount:
-            promises.append(c, [plan.event])
-    if plan.thread_ids:
-        rows = [{"message_id": message_id, "ticket": plan.ticket} for message_id in plan.thread_ids]
-        c.execute(sql.INSERT_THREAD_IDS, rows)
-    effects = [_insert_effect(c, plan.id, new, now) for new in plan.effects]
-    if any(effect.kind is Kind.REPLY and effect.state is State.PLANNED for effect in effects):
-        c.execute(sql.REPLIED, {"name": plan.ticket, "now": now})
-    return effects
-
-
-def _insert_effect(c: sa.Connection, message: int, new: NewEffect, now: datetime) -> Effect:
-    reason, key = new.suppressed, new.key
-    if key is not None and reason is None and c.execute(sql.EFFECT_WITH_KEY, {"key": key}).first() is not None:
-        reason = "already-done"
-    state = State.SUPPRESSED if reason else State.PLANNED
-    values: dict[str, Any] = {
-        "message": message, "kind": new.kind, "state": state, "key": None if reason else key, "recipient": new.recipient,
-        "recipient_domain": new.recipient.rpartition("@")[2] if new.kind is Kind.REPLY else None,
-        "envelope_sender": new.envelope_sender, "outbound_id": new.outbound_id, "content": None if reason else new.content,
-        "attempts": 0, "born_at": now, "updated_at": now, "next_try_at": None, "detail": reason,
-    }  # fmt: skip
-    id = _key_of(c.execute(sql.INSERT_EFFECT, values))
-    return Effect(
-        id,
-        message,
-        new.kind,
-        state,
-        new.recipient,
-        new.envelope_sender,
-        new.outbound_id,
-        new.content,
-        0,
-        now,
-        None,
-        reason,
-    )
-
-
-def _advance(c: sa.Connection, outcome: Outcome, now: datetime) -> State:
-    row = c.execute(sql.EFFECT, {"row": outcome.effect}).one()
-    kind = Kind(row.kind)
-    state = advance(kind, State(row.state), outcome.event)
-    detail = None if outcome.detail is None else outcome.detail[:500]
-    tried = outcome.event is Event.STARTED or (outcome.event is Event.DEFERRED and row.state == State.PLANNED)
-    step = {
-        "row": outcome.effect, "state": state, "now": now, "next_try_at": outcome.next_try_at,
-        "detail": row.detail if detail is None else detail, "attempts": row.attempts + tried,
-        "forget_content": state is State.DONE,  # a reply that was accepted need not be kept
-    }  # fmt: skip
-    c.execute(sql.STEP, step)
-    told = {"effect": outcome.effect, "at": now, "event": outcome.event, "state": state, "detail": detail}
-    c.execute(sql.INSERT_EVENT, told)
-    if outcome.place is not None:
-        _place(c, row.message, outcome.place)
-    if is_final(kind, state):
-        c.execute(sql.SETTLE, {"row": row.message})
-    return state
-
-
-def _place(c: sa.Connection, id: int, place: MessageKey) -> None:
-    at = {"place_folder": place.folder, "place_uidvalidity": place.uidvalidity, "place_uid": place.uid}
-    c.execute(sql.PLACE, {"row": id, **at})
-
-
-def _key_of(result: sa.CursorResult[Any]) -> int:
-    key = result.inserted_primary_key
-    assert key is not None  # every table has one
-    return int(key[0])
 
 
 def _effect_of(row: Any) -> Effect:

@@ -11,8 +11,10 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
+from itertools import groupby, islice
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -20,9 +22,20 @@ import sqlalchemy as sa
 from triage.errors import LedgerError, TriageError
 
 T = TypeVar("T")
+V = TypeVar("V")
 Operation = Callable[[sa.Connection], T]
+Merged = Callable[[sa.Connection, Sequence[V]], list[T]]  # one result for each value, in order
 
 MAX_GROUP = 64  # operations in one transaction; bounds what one failure makes run again
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A call that waits for its transaction: of an operation, or of a merged one with its values."""
+
+    work: Callable[..., Any]
+    values: Sequence[Any] | None = None
+    future: Future[Any] = field(default_factory=Future)
 
 
 class Writer:
@@ -30,28 +43,32 @@ class Writer:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._queue: queue.SimpleQueue[tuple[Operation[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
 
-    def submit(self, operation: Operation[T]) -> Future[T]:
-        """Queue *operation*; its future ends after the commit. It must be safe to run twice, since a group may be rolled back."""
-        future: Future[T] = Future()
-        self._queue.put((operation, future))
-        return future
-
     async def run(self, operation: Operation[T]) -> T:
-        """Await *operation*. Raises LedgerError when the database cannot be read or written now.
+        """Await *operation*, which must be safe to run twice, since a group may be rolled back.
 
-        A caller that is cancelled does not undo the operation: it was queued, and will be committed.
+        Raises LedgerError when the database cannot be read or written now. A caller that is cancelled does not undo the operation: it
+        was queued, and will be committed.
         """
-        return await asyncio.shield(asyncio.wrap_future(self.submit(operation)))
+        result: T = await self._result(_Waiting(operation))
+        return result
+
+    async def run_merged(self, operation: Merged[V, T], values: Sequence[V]) -> list[T]:
+        """As `run`; calls of the same *operation* that wait together are one call, with the values of all."""
+        return await self._result(_Waiting(operation, values)) if values else []
 
     def close(self) -> None:
         """Finish what is queued, then end the thread."""
         self._queue.put(None)
         self._thread.join()
         self._engine.dispose()
+
+    async def _result(self, call: _Waiting) -> Any:
+        self._queue.put(call)
+        return await asyncio.shield(asyncio.wrap_future(call.future))
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -64,36 +81,49 @@ class Writer:
                         break
                     group.append(item)
             if len(group) == 1 or not self._together(group):
-                for operation, future in group:
-                    self._alone(operation, future)
+                for call in group:
+                    self._alone(call)
             if last:
                 return
 
-    def _together(self, group: list[tuple[Operation[Any], Future[Any]]]) -> bool:
+    def _together(self, group: list[_Waiting]) -> bool:
         """Run *group* in one transaction; False when any of it failed and nothing of it was kept."""
         try:
             with self._engine.begin() as connection:
-                results = [operation(connection) for operation, _ in group]
+                results = _results(connection, group)
         except Exception:  # noqa: BLE001  each operation runs again alone, and there the error finds its owner
             return False
-        for (_, future), result in zip(group, results, strict=True):
-            future.set_result(result)
+        for call, result in zip(group, results, strict=True):
+            call.future.set_result(result)
         return True
 
-    def _alone(self, operation: Operation[Any], future: Future[Any]) -> None:
+    def _alone(self, call: _Waiting) -> None:
         try:
             with self._engine.begin() as connection:
-                result = operation(connection)
+                [result] = _results(connection, [call])
         except TriageError as error:
-            future.set_exception(error)
+            call.future.set_exception(error)
         except sa.exc.SQLAlchemyError as error:
             reason = LedgerError(f"the ledger cannot be used: {getattr(error, 'orig', None) or error}")
             reason.__cause__ = error
-            future.set_exception(reason)
+            call.future.set_exception(reason)
         except Exception as error:  # noqa: BLE001  a bug in an operation must not end the thread; its owner gets it
-            future.set_exception(error)
+            call.future.set_exception(error)
         else:
-            future.set_result(result)
+            call.future.set_result(result)
+
+
+def _results(connection: sa.Connection, calls: Iterable[_Waiting]) -> list[Any]:
+    """What each call gives; neighbours that may be merged are."""
+    results: list[Any] = []
+    for (work, merged), neighbours in groupby(calls, key=lambda call: (call.work, call.values is not None)):
+        if merged:
+            parts = [call.values or () for call in neighbours]
+            found = iter(work(connection, [value for part in parts for value in part]))
+            results += [list(islice(found, len(part))) for part in parts]
+        else:
+            results += [work(connection) for _ in neighbours]
+    return results
 
 
 def connect(path: str, *, write: bool = True) -> sa.Engine:
