@@ -18,7 +18,7 @@ GRID = timedelta(minutes=30)
 LEAST = timedelta(minutes=30)
 TRIES = 50  # openings looked at for a half hour in open time
 CONFIGURED, ESTIMATED = "configured", "estimated"
-METHOD_VERSION = "1"  # raise it whenever the same facts may give another date; it is kept with each promise
+METHOD_VERSION = "2"  # raise it whenever the same facts may give another date; it is kept with each promise
 BEYOND_CAP, NEVER_REACHED = "beyond-cap", "never-reached"
 
 
