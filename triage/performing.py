@@ -264,10 +264,17 @@ class Performer:
             if move.flags:
                 by_flags[move.flags].append(move.key.uid)
         for flags, uids in by_flags.items():
-            try:
-                await self._mailbox.mark(uids, flags)
-            except CommandRefused as error:
-                self._log.warning("flags_refused", flags=",".join(flags), detail=str(error))
+            await self._mark_with(uids, flags)
+
+    async def _mark_with(self, uids: Sequence[int], flags: Sequence[str]) -> None:
+        try:
+            await self._mailbox.mark(uids, flags)
+        except CommandRefused as error:
+            if len(flags) > 1:  # a server that takes no keywords takes \Flagged all the same
+                for flag in flags:
+                    await self._mark_with(uids, (flag,))
+            else:
+                self._log.warning("flags_refused", flags=flags[0], detail=str(error))
 
     async def _move(self, uids: Sequence[int], folder: str) -> dict[int, MessageKey]:
         try:
