@@ -95,7 +95,11 @@ def test_only_the_first_faults_are_told(tmp_path: Path) -> None:
         dataset.load([path])
 
 
-@pytest.mark.parametrize("content", [b"not gzip", gzip.compress(b'{"text": "x"}')[:-4], gzip.compress(b"\xff\xfe\xff")])
+@pytest.mark.parametrize(
+    "content",
+    [b"not gzip", gzip.compress(b'{"text": "x"}')[:-4], gzip.compress(b"\xff\xfe\xff")],
+    ids=["not gzip", "cut", "not UTF-8"],
+)
 def test_a_file_that_cannot_be_read_is_told_by_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.jsonl.gz"
     path.write_bytes(content)
