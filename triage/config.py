@@ -1,6 +1,7 @@
 """Reads the home: config/*.yaml, config/lists/*.txt and templates/. Every fault at once, with file, line, key, fault and remedy.
 
-`load(home)` gives a whole `Office` or raises ConfigError with all problems; nothing half-read is ever used.
+`load(home)` gives a whole `Office` or raises ConfigError with all problems; nothing half-read is ever used. Each file is read
+once, and the version is a hash of what was read: an editor may save while we read, and a decision must name the rules it was made by.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +22,7 @@ from triage.errors import ConfigError, Problem
 from triage.guard import Senders, SendersConfig
 from triage.planning import Office
 from triage.policy import Policy
-from triage.rulebook.policy_faults import policy_faults
+from triage.rulebook.policy_faults import CATEGORIES, policy_faults
 from triage.rulebook.sender_lists import parse_senders
 from triage.settings import Secret, Settings
 from triage.templates import Catalog
@@ -29,6 +30,7 @@ from triage.yaml_document import Document, Key, read_document
 
 SETTINGS, ROUTING, SENDERS = Path("config/triage.yaml"), Path("config/routing.yaml"), Path("config/senders.yaml")
 LISTS = Path("config/lists")  # NAME.txt: senders that rules ask for by `sender_list: NAME`
+TRIES = 3  # at reading the texts while somebody saves them
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -58,32 +60,34 @@ def load(home: Path, *, rules: Path | None = None) -> Office:
     return examined.office
 
 
-def examine(home: Path, *, rules: Path | None = None) -> Examined:
-    """Read everything in *home* and tell all that is wrong with it, warnings too; raises nothing."""
+def examine(home: Path, *, rules: Path | None = None, categories: Collection[str] = CATEGORIES) -> Examined:
+    """Read everything in *home* and tell all that is wrong with it, warnings too; raises nothing.
+
+    Args:
+        rules: a file to read in place of config/routing.yaml.
+        categories: what the text model in use can name.
+    """
     problems: list[Problem] = []
     routing = rules or home / ROUTING
-    settings = _read(home / SETTINGS, Settings, problems)
-    policy = _read(routing, Policy, problems)
-    senders = _read(home / SENDERS, SendersConfig, problems)
-    lists = _lists(home / LISTS, problems)
-    catalog = None
-    try:
-        default = next(iter(settings.mailboxes.values())).locale if settings else "en"
-        catalog = _catalog(home / "templates", default, _digest(sorted((home / "templates").rglob("*"))))
-    except ConfigError as error:
-        problems += error.problems
-    if settings and policy and catalog:
-        problems += cross_check(home, settings, policy, catalog, lists, routing)
+    settings, main = _read(home / SETTINGS, Settings, problems)
+    policy, rulebook = _read(routing, Policy, problems)
+    senders, known = _read(home / SENDERS, SendersConfig, problems)
+    lists, digests = _lists(home / LISTS, problems)
+    default = next(iter(settings.mailboxes.values())).locale if settings else "en"
+    catalog, texts = _texts(home / "templates", default, problems)
+    if settings and main and policy and rulebook and catalog:
+        problems += _cross_check(settings, main, policy, rulebook, catalog, tuple(lists), categories)
     office = None
-    if settings and policy and senders and catalog and not _errors(problems):
-        office = Office(settings, policy, catalog, Senders.from_config(senders), version(home, rules), lists)
+    if settings and main and policy and rulebook and senders and known and catalog and not _errors(problems):
+        version = _digest([main.digest, rulebook.digest, known.digest, *digests, texts])[:12]
+        office = Office(settings, policy, catalog, Senders.from_config(senders), version, lists)
     return Examined(office, tuple(problems))
 
 
 def settings_of(home: Path) -> Settings:
     """Only config/triage.yaml: for commands that need no rules and texts. Raises ConfigError."""
     problems: list[Problem] = []
-    settings = _read(home / SETTINGS, Settings, problems)
+    settings, _ = _read(home / SETTINGS, Settings, problems)
     if settings is None:
         raise ConfigError(problems)
     return settings
@@ -93,33 +97,49 @@ def _errors(problems: list[Problem]) -> bool:
     return any(problem.severity == "error" for problem in problems)
 
 
-def version(home: Path, rules: Path | None = None) -> str:
-    """A short hash over everything that decides: settings, rules, known senders, lists, texts."""
-    files = [home / SETTINGS, rules or home / ROUTING, home / SENDERS, *sorted((home / LISTS).glob("*.txt"))]
-    return _digest([*files, *sorted((home / "templates").rglob("*"))])[:12]
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _digest(files: Iterable[Path]) -> str:
-    """A hash over names and contents, in order."""
-    digest = hashlib.sha256()
-    for path in files:
-        if path.is_file():
-            digest.update(f"{path.parent.name}/{path.name}\0".encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+def _texts(folder: Path, default: str, problems: list[Problem]) -> tuple[Catalog | None, str]:
+    """The texts, and a hash of them."""
+    for _ in range(TRIES):
+        try:
+            digest = _digest_of_texts(folder)
+            catalog = _catalog(folder, default, digest)
+            if _digest_of_texts(folder) == digest:
+                return catalog, digest
+        except ConfigError as error:
+            problems += error.problems
+            return None, ""
+        except OSError:  # an editor replaces a file: look again
+            continue
+        _catalog.cache_clear()  # it may hold a mixture under this hash
+    problems.append(Problem(str(folder), None, "", "the texts changed while they were read", "Save them once more"))
+    return None, ""
+
+
+def _digest_of_texts(folder: Path) -> str:
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return _digest(f"{path.relative_to(folder)} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files)
 
 
 @lru_cache(maxsize=2)
-def _catalog(folder: Path, default: str, _digest_of_texts: str) -> Catalog:
+def _catalog(folder: Path, default: str, _digest: str) -> Catalog:
     """The texts, read again only where one has changed: compiling them takes most of the time of a reload."""
     return Catalog.load(folder, default_locale=default)
 
 
-def cross_check(
-    home: Path, settings: Settings, policy: Policy, catalog: Catalog, lists: Iterable[str], rules: Path
+def _cross_check(
+    settings: Settings,
+    main: Document,
+    policy: Policy,
+    routing: Document,
+    catalog: Catalog,
+    lists: Collection[str],
+    categories: Collection[str],
 ) -> list[Problem]:
     """Faults that no file shows alone: texts that nobody wrote, languages without texts, and all that is wrong with the rules."""
-    routing, main = read_document(rules), read_document(home / SETTINGS)
     problems = []
     decisions: list[tuple[Key, str | None]] = [
         (("rules", i, "then"), rule.then.template) for i, rule in enumerate(policy.rules)
@@ -135,7 +155,7 @@ def cross_check(
                 problems.append(
                     main.problem(("mailboxes", name, "languages"), f"there are no texts in {language!r}", remedy)
                 )
-    for fault in policy_faults(policy, settings, tuple(lists)):
+    for fault in policy_faults(policy, settings, lists, categories):
         document = routing if fault.file == "routing" else main
         problems.append(document.problem(fault.key, fault.fault, fault.remedy, fault.severity))
     return problems
@@ -144,32 +164,35 @@ def cross_check(
 # -- reading ---------------------------------------------------------------------------------------------------------------------
 
 
-def _read(path: Path, model: type[M], problems: list[Problem]) -> M | None:
-    document: Document | None = None
+def _read(path: Path, model: type[M], problems: list[Problem]) -> tuple[M | None, Document | None]:
+    """What the file says, and the file as it was read."""
     try:
         document = read_document(path)
-        return model.model_validate(document.data)
     except ConfigError as error:
         problems += error.problems
+        return None, None
+    try:
+        return model.model_validate(document.data), document
     except ValidationError as error:
-        assert document is not None
         problems += problems_of(document, error, model)
-    return None
+        return None, document
 
 
-def _lists(folder: Path, problems: list[Problem]) -> dict[str, frozenset[str]]:
-    """The sender lists by name."""
-    lists = {}
+def _lists(folder: Path, problems: list[Problem]) -> tuple[dict[str, frozenset[str]], list[str]]:
+    """The sender lists by name, and a hash of each."""
+    lists, digests = {}, []
     for path in sorted(folder.glob("*.txt")):
         try:
-            lists[path.stem], faults = parse_senders(path.read_text(encoding="utf-8-sig"))
+            text = path.read_text(encoding="utf-8-sig")
+            lists[path.stem], faults = parse_senders(text)
+            digests.append(_digest((path.stem, text)))
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "the text is not UTF-8"
             problems.append(Problem(str(path), None, "", f"cannot be read: {reason}", "Make it a readable UTF-8 text"))
         else:
             remedy = "Write one address or domain a line"
             problems += [Problem(str(path), line, "", fault, remedy) for line, fault in faults]
-    return lists
+    return lists, digests
 
 
 def line_of(path: Path, key: Key) -> int | None:

@@ -6,6 +6,7 @@ All of it is a ConfigError with the line.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ class Document:
     path: str
     data: Any
     lines: dict[Key, int] = field(repr=False)
+    digest: str = field(default="", repr=False)  # of the bytes that were read, SHA-256
 
     def line_of(self, key: Key) -> int | None:
         """The line of *key*, or of the nearest key around it."""
@@ -52,7 +54,7 @@ def dotted(key: Key) -> str:
 
 def read_document(path: Path) -> Document:
     """Read one YAML file. Raises ConfigError with every fault that keeps it from being read."""
-    text = _text(path)
+    text, digest = _text(path)
     shown = str(path)
     lines: dict[Key, int] = {}
     faults: list[Problem] = []
@@ -74,7 +76,7 @@ def read_document(path: Path) -> Document:
         raise ConfigError([Problem(shown, None, "", "nested too deep", remedy)]) from None
     if faults:
         raise ConfigError(faults)
-    return Document(shown, {} if data is None else data, lines)
+    return Document(shown, {} if data is None else data, lines, digest)
 
 
 def _compose(text: str) -> tuple[yaml.Node | None, Any]:
@@ -87,13 +89,15 @@ def _compose(text: str) -> tuple[yaml.Node | None, Any]:
         return loader.get_single_node(), loader
 
 
-def _text(path: Path) -> str:
+def _text(path: Path) -> tuple[str, str]:
+    """What stands in the file, and a hash of it."""
     shown = str(path)
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             remedy = "This cannot be configuration"
             raise ConfigError([Problem(shown, None, "", "the file is larger than 2 MB", remedy)])
-        return path.read_text(encoding="utf-8-sig")
+        content = path.read_bytes()
+        return content.decode("utf-8-sig"), hashlib.sha256(content).hexdigest()
     except FileNotFoundError:
         remedy = "Run 'triage init DIR' to make a home with all files, or name the home with --home or TRIAGE_HOME"
         raise ConfigError([Problem(shown, None, "", "the file is missing", remedy)]) from None

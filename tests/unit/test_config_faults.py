@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -120,9 +123,40 @@ def test_a_list_of_senders_is_read_and_its_faults_are_told(home: Path) -> None:
     path = home / "config" / "lists" / "vip.txt"
     path.write_text("# ours\nKarin@Example.de  # director\n\n@shop.example\n", encoding="utf-8")
     assert config.load(home).lists == {"vip": frozenset({"karin@example.de", "shop.example"})}
-    before = config.version(home)
+    before = config.load(home).version
+    path.write_text("karin@example.de\n", encoding="utf-8")
+    assert config.load(home).version != before
     path.write_text("karin@example.de\nKarin Muster\n", encoding="utf-8")
-    assert config.version(home) != before
     assert told(home) == [
         "error: config/lists/vip.txt:2: 'karin muster' is neither an address nor a domain. Write one address or domain a line"
     ]
+
+
+def test_the_version_is_that_of_the_rules_that_were_read_while_somebody_saves_others(home: Path) -> None:
+    path = home / "config" / "routing.yaml"
+    text = path.read_text(encoding="utf-8")
+    names = {}
+    texts = [text.replace("name: payment\n", f"name: payment {n}\n") for n in range(2)]
+    for n, each in enumerate(texts):
+        assert each != text
+        path.write_text(each, encoding="utf-8")
+        names[config.load(home).version] = f"payment {n}"
+    done = threading.Event()
+
+    def save_again_and_again() -> None:
+        for n in itertools.count():
+            if done.is_set():
+                return
+            draft = home / "draft"
+            draft.write_text(texts[n % 2], encoding="utf-8")
+            draft.replace(path)
+
+    with ThreadPoolExecutor(1) as editor:
+        saving = editor.submit(save_again_and_again)
+        try:
+            offices = [config.load(home) for _ in range(40)]
+        finally:
+            done.set()
+        saving.result()
+    assert len({office.version for office in offices}) == 2
+    assert all(names[office.version] in [rule.name for rule in office.policy.rules] for office in offices)
