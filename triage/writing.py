@@ -11,14 +11,26 @@ from email.charset import QP, Charset
 from email.header import Header
 from email.message import Message
 from email.mime.multipart import MIMEMultipart
-from email.mime.text import MIMEText
-from email.policy import compat32
+from email.policy import Compat32
 from email.utils import formataddr
 
-POLICY = compat32.clone(linesep="\r\n", max_line_length=78)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LONG_LINE = re.compile(rb"\n[^\n]{999}")
 _TEXT = Charset("utf-8")
 _TEXT.body_encoding = QP
+
+
+class _Policy(Compat32):
+    """Fields that fit into a line are written as they are: to fold each of thirty took a third of the time of a reply."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        line = f"{name}: {value}{self.linesep}"
+        if len(line) <= 80 and line.isascii() and not _CONTROL.search(value):
+            return line.encode("ascii")
+        return super().fold_binary(name, value)
+
+
+POLICY = _Policy(linesep="\r\n", max_line_length=78)
 
 
 def set_header(mail: Message, name: str, value: str) -> None:
@@ -38,12 +50,12 @@ def set_address(mail: Message, name: str, address: str, display_name: str = "") 
         mail[name] = address.encode().decode("ascii", "surrogateescape")
 
 
-def text_part(text: str, subtype: str = "plain") -> MIMEText:
+def text_part(text: str, subtype: str = "plain") -> Message:
     """A text in UTF-8, quoted-printable."""
-    part = MIMEText("", subtype, None, policy=POLICY)
-    del part["MIME-Version"], part["Content-Type"], part["Content-Transfer-Encoding"]
+    part = Message(policy=POLICY)
     part["Content-Type"] = f'text/{subtype}; charset="utf-8"'
-    part.set_payload(text, _TEXT)
+    part["Content-Transfer-Encoding"] = "quoted-printable"
+    part.set_payload(_TEXT.body_encode(text))
     return part
 
 
@@ -63,3 +75,11 @@ def boundary_of(message_id: str) -> str:
 def as_bytes(mail: Message) -> bytes:
     """The mail with CRLF line ends, ready for SMTP."""
     return mail.as_bytes(policy=POLICY)
+
+
+def can_be_carried(mail: bytes) -> bool:
+    """Whether SMTP carries *mail* as it is: no NUL, no lone CR, lines of 998 bytes at most (RFC 5321, 4.5.3.1.6; RFC 5322, 2.1.1)."""
+    if b"\0" in mail or mail.count(b"\r") != mail.count(b"\r\n"):
+        return False
+    first = mail.find(b"\n")
+    return (first if first >= 0 else len(mail)) < 999 and _LONG_LINE.search(mail) is None
