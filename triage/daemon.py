@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from triage import log
@@ -13,7 +13,7 @@ from triage.mailbox import Fetched, LoginRefused, Mailbox
 from triage.message import MessageKey
 from triage.performing import Performer
 from triage.pipeline import Pipeline
-from triage.records import Pending
+from triage.records import Attempt, Pending
 from triage.recovery import recover
 from triage.retry import Backoff
 from triage.services import Services
@@ -21,8 +21,15 @@ from triage.watching import Watch
 
 IDLE_FOR = 110.0  # seconds before IDLE is renewed: finds dead lines, and stays below every provider's limit (RFC 2177: 29 minutes)
 RECONCILE_EVERY = 600.0  # seconds between looks at the whole folder: everything in it is in the ledger, or gets in
+LOOK_EVERY = (
+    30.0  # seconds between looks at promises while mail keeps coming; else they are looked at before each batch
+)
 UNDER_WAY = 2  # batches at once in a mailbox: the next is fetched while the last is being sent
 DUE_AT_ONCE = 100
+RETRY_PAUSE = 0.2  # seconds between looks at what is due: what cannot be begun now is still due
+
+
+Sizes = Mapping[int, tuple[int, datetime]]  # by UID: RFC822.SIZE and INTERNALDATE
 
 
 class Worker:
@@ -39,6 +46,7 @@ class Worker:
         self._stopping = False
         self._cursor = 1  # UIDs below were looked at since the last reconciliation
         self._in_flight: set[int] = set()
+        self._retried_at = -RETRY_PAUSE
         self._batches: set[asyncio.Task[None]] = set()
         self._log = log.get().bind(mailbox=mailbox.name)
 
@@ -105,14 +113,15 @@ class Worker:
         )
         self.trouble = None
         services.metrics.connected.labels(name).set(1)
-        reconciled_at = services.clock.monotonic()
+        reconciled_at, looked_at = services.clock.monotonic(), -LOOK_EVERY
         while not self._stopping and services.office is office:
             self.wake.clear()
             self.progress_at = services.clock.monotonic()
             if self.progress_at - reconciled_at > RECONCILE_EVERY:
                 self._cursor, reconciled_at = 1, self.progress_at
-            if watch is not None and not self._batches:
+            if watch is not None and (not self._batches or self.progress_at - looked_at > LOOK_EVERY):
                 await watch.look()  # before new mail: answers that are there are known when a promise is made
+                looked_at = self.progress_at
             await self._fetch_and_process(pipeline, first_start, live=live)
             if live:
                 await self._retry_due()
@@ -140,12 +149,11 @@ class Worker:
             suspect = wanted[group[0]] > 0  # it may end the process: nothing else is under way while it is tried
             if suspect:
                 await self._let_batches_end()
-            sizes = await self.mailbox.sizes(group)
+            sizes = await self._without_backlog(await self.mailbox.sizes(group), first_start)
             for part in _bounded(sizes, limits.batch_bytes, limits.message_bytes):
-                batch = await self.mailbox.fetch(part, largest=limits.message_bytes)
-                batch = await self._without_backlog(batch, first_start)
+                batch, attempts = await self._fetch(pipeline, part)
                 if batch:
-                    await self._start(pipeline, batch)
+                    await self._start(pipeline, batch, attempts)
                 self.progress_at = services.clock.monotonic()
                 if self._stopping:
                     return
@@ -154,24 +162,39 @@ class Worker:
         if uids and not groups and not self._in_flight:  # an attempt under way may fail, and is wanted again then
             self._cursor = max(uids) + 1
 
-    async def _without_backlog(self, batch: list[Fetched], first_start: datetime) -> list[Fetched]:
-        """*batch* without the mail that was there before the first start, where the operator wants that left alone."""
+    async def _without_backlog(self, sizes: Sizes, first_start: datetime) -> Sizes:
+        """*sizes* without the mail that was there before the first start, where the operator wants that left alone."""
         if self._services.office.settings.mailboxes[self.mailbox.name].backlog != "leave":
-            return batch
-        old: Mapping[MessageKey, datetime] = {
-            item.key: item.received_at for item in batch if item.received_at < first_start
-        }
+            return sizes
+        old = {uid: received_at for uid, (_, received_at) in sizes.items() if received_at < first_start}
         if old:
-            await self._services.ledger.leave(old, self._services.clock.now())
-        return [item for item in batch if item.key not in old]
+            keys = {self.mailbox.key(uid): received_at for uid, received_at in old.items()}
+            await self._services.ledger.leave(keys, self._services.clock.now())
+        return {uid: size for uid, size in sizes.items() if uid not in old}
 
-    async def _start(self, pipeline: Pipeline, batch: list[Fetched]) -> None:
+    async def _fetch(self, pipeline: Pipeline, sizes: Sizes) -> tuple[list[Fetched], Mapping[MessageKey, Attempt]]:
+        """Read what is to be worked on. The attempts are counted before: a mail may end the process while it is being read."""
+        arrivals = {self.mailbox.key(uid): received_at for uid, (_, received_at) in sizes.items()}
+        attempts = await pipeline.begin(arrivals)
+        try:
+            batch = await self.mailbox.fetch(
+                {key.uid: sizes[key.uid] for key in attempts},
+                largest=self._services.office.settings.limits.message_bytes,
+            )
+        except TransientError:
+            await pipeline.give_back(attempts)
+            raise
+        return batch, attempts
+
+    async def _start(
+        self, pipeline: Pipeline, batch: Sequence[Fetched], attempts: Mapping[MessageKey, Attempt]
+    ) -> None:
         while len(self._batches) >= UNDER_WAY:
             await asyncio.wait(self._batches, return_when=asyncio.FIRST_COMPLETED)
             self._raise_failures()
         uids = {item.key.uid for item in batch}
         self._in_flight |= uids
-        task = asyncio.ensure_future(pipeline.process(batch))
+        task = asyncio.ensure_future(pipeline.process(batch, attempts))
         self._batches.add(task)
         task.add_done_callback(lambda _: self._in_flight.difference_update(uids))
 
@@ -196,11 +219,16 @@ class Worker:
         self._batches.clear()
 
     async def _retry_due(self) -> None:
-        due: list[Pending] = await self._services.ledger.due(self.mailbox.name, self._services.clock.now(), DUE_AT_ONCE)
-        if (
-            due and not self._batches
-        ):  # a batch under way has effects that are planned and not yet begun: those are not ours
-            await self._performer.retry_due(due)
+        """Begin what is due. It counts as a batch: new mail is worked on beside it, and neither starves the other."""
+        services, performer = self._services, self._performer
+        now = services.clock.monotonic()
+        if now - self._retried_at < RETRY_PAUSE:
+            return
+        self._retried_at = now
+        due: list[Pending] = await services.ledger.due(self.mailbox.name, services.clock.now(), DUE_AT_ONCE)
+        free = [item for item in due if item.effect.message not in performer.busy]  # the others are being worked on
+        if free:
+            self._batches.add(asyncio.ensure_future(performer.retry_due(free)))
 
     async def _patience(self, *, live: bool) -> float:
         """Seconds to wait for the server: until the next retry is due, the poll interval, or IDLE has to be renewed."""
@@ -210,7 +238,7 @@ class Worker:
         next_try_at = await services.ledger.next_try_at(self.mailbox.name) if live else None
         if next_try_at is None:
             return longest
-        return max(0.2, min(longest, (next_try_at - services.clock.now()).total_seconds()))
+        return max(RETRY_PAUSE, min(longest, (next_try_at - services.clock.now()).total_seconds()))
 
     async def _sleep(self, seconds: float) -> None:
         """Wait, unless woken; the wait counts as progress, since a dead server is no reason to restart the daemon."""
@@ -221,9 +249,7 @@ class Worker:
                 await asyncio.wait_for(self.wake.wait(), seconds)
 
 
-def _bounded(
-    sizes: Mapping[int, tuple[int, datetime]], most: int, largest: int
-) -> list[dict[int, tuple[int, datetime]]]:
+def _bounded(sizes: Sizes, most: int, largest: int) -> list[dict[int, tuple[int, datetime]]]:
     """*sizes* in parts of at most *most* bytes (a message above *largest* is read in part and counts little)."""
     parts: list[dict[int, tuple[int, datetime]]] = []
     total = most + 1

@@ -221,6 +221,11 @@ class Mailbox:
 
     # -- reading -----------------------------------------------------------------------------------------------------------
 
+    def key(self, uid: int) -> MessageKey:
+        """The message with *uid* in the selected folder."""
+        folder = self.selected()
+        return MessageKey(self.name, folder.name, folder.uidvalidity, uid)
+
     async def uids(self, first: int) -> list[int]:
         """UIDs from *first* on in the selected folder, ascending."""
         return await self._run(lambda: self._uids(first))
@@ -251,7 +256,7 @@ class Mailbox:
         return await self._run(lambda: self._fetch(sizes, set(whole)), more)
 
     def _fetch(self, sizes: Mapping[int, tuple[int, datetime]], whole: set[int]) -> list[Fetched]:
-        client, folder = self._connected(), self.selected()
+        client = self._connected()
         bodies: dict[int, bytes] = {}
         for uids, item, answer_key in (
             (sorted(whole), "BODY.PEEK[]", b"BODY[]"),
@@ -268,8 +273,7 @@ class Mailbox:
             size, received_at = sizes[uid]
             if uid in whole and len(raw) < size // 2:
                 continue  # Courier invents a short body for a message that another session moved away
-            key = MessageKey(self.name, folder.name, folder.uidvalidity, uid)
-            messages.append(Fetched(key, raw, received_at, size, uid not in whole))
+            messages.append(Fetched(self.key(uid), raw, received_at, size, uid not in whole))
         return messages
 
     async def fetch_at(self, place: MessageKey, *, largest: int) -> Fetched | None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -63,12 +64,10 @@ class Move:
     flags: tuple[str, ...] = ()
 
 
-def flags_of(decision: Mapping[str, Any] | None) -> tuple[str, ...]:
+def flags_of(decision: Decision) -> tuple[str, ...]:
     """What a colleague sees on the filed mail: \\Flagged where it is pressing, and the keywords that rules gave it."""
-    if decision is None:
-        return ()
-    pressing = ("\\Flagged",) if decision["priority"] in ("urgent", "high") else ()
-    return (*pressing, *decision.get("tags", ()))
+    pressing = ("\\Flagged",) if decision.priority in ("urgent", "high") else ()
+    return (*pressing, *decision.tags)
 
 
 def write_forward(
@@ -81,6 +80,10 @@ def write_forward(
     return forward.compose(raw, message, decision, envelope, inline=inline, masked=masked)
 
 
+def _flags_again(item: Pending) -> tuple[str, ...]:
+    return flags_of(Decision.from_json(item.decision)) if item.decision else ()
+
+
 class Performer:
     """Carries out the effects of one mailbox's messages."""
 
@@ -89,6 +92,9 @@ class Performer:
         self._mailbox = mailbox
         self._sending: set[asyncio.Task[None]] = set()
         self._active: set[int] = set()  # effects whose send is under way
+        self.busy: set[int] = (
+            set()
+        )  # rows of messages that are being worked on: what is planned for them is nobody else's
         self._log = log.get().bind(mailbox=mailbox.name)
 
     @property
@@ -108,14 +114,28 @@ class Performer:
         if sends:
             await asyncio.wait(sends, timeout=FILE_GRACE)
         await self._file(
-            Move(job.fetched.key, effect, flags_of(job.decision.to_json()))
+            Move(job.fetched.key, effect, flags_of(job.decision))
             for job in jobs
             for effect in job.effects
             if effect.kind is Kind.FILE
         )
 
+    @contextmanager
+    def working_on(self, messages: Iterable[int]) -> Iterator[None]:
+        """While it is entered, these rows are in `busy`."""
+        rows = set(messages)
+        self.busy |= rows
+        try:
+            yield
+        finally:
+            self.busy -= rows
+
     async def retry_due(self, pending: Sequence[Pending]) -> None:
         """Carry out effects whose time has come; the mails they need are fetched again."""
+        with self.working_on({item.effect.message for item in pending}):
+            await self._retry(pending)
+
+    async def _retry(self, pending: Sequence[Pending]) -> None:
         pending = [item for item in pending if item.effect.id not in self._active]
         sends = []
         moves = await self._whereabouts([item for item in pending if item.effect.kind is Kind.FILE])
@@ -311,12 +331,12 @@ class Performer:
                 continue
             if item.place and item in here and item.place.uid in present:
                 if not await self._finish_copy(item):
-                    moves.append(Move(item.place, item.effect, flags_of(item.decision)))
+                    moves.append(Move(item.place, item.effect, _flags_again(item)))
                 continue
             there = await self.search(item.effect.recipient, item)
             back = None if there else await self.search(folder.name, item)
             if back is not None:
-                moves.append(Move(back.key, item.effect, flags_of(item.decision)))
+                moves.append(Move(back.key, item.effect, _flags_again(item)))
                 continue
             detail = None if there else "it was moved or deleted by another client"
             place = there.key if there else None

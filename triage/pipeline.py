@@ -54,17 +54,30 @@ class Pipeline:
         self._live_since = live_since  # None: mode is observe
         self._log = log.get().bind(mailbox=mailbox.name)
 
-    async def process(self, batch: Sequence[Fetched]) -> None:
+    async def begin(self, arrivals: Mapping[MessageKey, datetime]) -> dict[MessageKey, Attempt]:
+        """Count an attempt for each mail, by its INTERNALDATE, before it is read. What had its last one goes to quarantine, unread."""
+        services = self._services
+        attempts = await services.ledger.begin(arrivals, services.clock.now())
+        most = services.office.settings.limits.attempts
+        for attempt in attempts.values():
+            if attempt.attempts > most:
+                await self._quarantine(attempt)
+        return {key: attempt for key, attempt in attempts.items() if attempt.attempts <= most}
+
+    async def give_back(self, attempts: Mapping[MessageKey, Attempt]) -> None:
+        """Uncount attempts that did not fail because of the mails."""
+        await self._services.ledger.give_back([attempt.id for attempt in attempts.values()])
+
+    async def process(self, batch: Sequence[Fetched], attempts: Mapping[MessageKey, Attempt]) -> None:
         """Decide about *batch*, record the plans, perform them. Raises TransientError and LedgerError: nothing is lost, try again."""
-        services, office = self._services, self._services.office
-        with services.metrics.batch_seconds.time():
-            attempts = await services.ledger.begin({item.key: item.received_at for item in batch}, services.clock.now())
+        office = self._services.office
+        with self._services.metrics.batch_seconds.time(), self._performer.working_on(a.id for a in attempts.values()):
             try:
                 items = await self._parse(batch, attempts, office)
                 for group in rounds(items):
                     await self._decide_and_perform(group, office)
             except (TransientError, LedgerError):
-                await services.ledger.give_back([attempt.id for attempt in attempts.values()])  # not the mails' fault
+                await self.give_back(attempts)
                 raise
 
     # -- deciding ----------------------------------------------------------------------------------------------------------
@@ -81,9 +94,6 @@ class Pipeline:
         items = []
         for fetched in batch:
             attempt = attempts[fetched.key]
-            if attempt.attempts > settings.limits.attempts:
-                await self._quarantine(fetched, attempt)
-                continue
             try:
                 message = await self._compute(partial(read, fetched.raw))
             except Exception as error:  # noqa: BLE001  one bad mail costs one mail
@@ -202,7 +212,7 @@ class Pipeline:
         self._services.metrics.failures.labels(self._mailbox.name).inc()
         await self._services.ledger.fail(attempt.id, f"{type(error).__name__}: {error}")
 
-    async def _quarantine(self, fetched: Fetched, attempt: Attempt) -> None:
+    async def _quarantine(self, attempt: Attempt) -> None:
         """Out of the way, with the reason in the ledger, the log and `triage status`; `triage retry` brings it back."""
         folder = self._services.office.settings.mailboxes[self._mailbox.name].quarantine
         self._log.error("quarantined", uid=attempt.key.uid, attempts=attempt.attempts - 1, folder=folder)
@@ -210,7 +220,7 @@ class Pipeline:
         move = NewEffect(Kind.FILE, folder) if self._live_since else None
         effect = await self._services.ledger.quarantine(attempt.id, move, self._services.clock.now())
         if effect is not None:
-            await self._performer.file_alone(fetched.key, effect)
+            await self._performer.file_alone(attempt.key, effect)
 
     async def _compute(self, work: Callable[[], T]) -> T:
         return await self._services.compute(work, self._services.office.settings.limits.message_seconds.total_seconds())

@@ -58,13 +58,16 @@ class Services:
     async def compute(self, work: Callable[[], T], deadline: float | None = None) -> T:
         """Run *work* off the loop. Raises TimeoutError after *deadline* seconds.
 
-        The work itself cannot be interrupted: its thread is left behind, and a new one takes what comes after.
+        The work itself cannot be interrupted: its thread is left behind, and a new one takes what comes after, and what waited behind it.
         """
         pool = self.cpu
+        future = pool.submit(work)
         try:
-            return await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(pool, work), deadline)
+            return await asyncio.wait_for(asyncio.wrap_future(future), deadline)
         except TimeoutError:
             if self.cpu is pool:
                 pool.shutdown(wait=False)
                 self.cpu = _one_thread()
+            if future.cancelled():  # it never began: another's work had the thread all the time
+                return await self.compute(work, deadline)
             raise
