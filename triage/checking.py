@@ -33,17 +33,20 @@ async def check(home: Path, *, offline: bool = False) -> Findings:
     """Look at everything in *home* and, unless *offline*, log in everywhere; never raises for a fault of the operator's."""
     found = Findings()
     examined = config.examine(home)
-    found.problems += examined.problems
     office = examined.office
     if office is None:
+        found.problems += examined.problems
         return found
+    categories = await _check_model(home, office, found)
+    if categories is not None:  # rules may name what this very model names, and nothing else
+        examined = config.examine(home, categories=categories)
+    found.problems = [*examined.problems, *found.problems]
     found.well.append(f"configuration: {len(office.settings.mailboxes)} mailboxes, {len(office.policy.teams)} teams, "
                       f"{len(office.policy.rules)} rules")  # fmt: skip
     faults = check_templates(office.catalog)
     found.problems += faults
     if not faults:
         found.well.append(f"texts: {', '.join(office.catalog.templates)} in {', '.join(office.catalog.locales)}")
-    await _check_model(home, office, found)
     usable = _check_secrets(home, office, found)
     if not offline:
         names = [name for name in office.settings.mailboxes if name in usable]
@@ -53,16 +56,19 @@ async def check(home: Path, *, offline: bool = False) -> Findings:
     return found
 
 
-async def _check_model(home: Path, office: Office, found: Findings) -> None:
+async def _check_model(home: Path, office: Office, found: Findings) -> tuple[str, ...] | None:
+    """The categories that the model in use can name; None where there is none that works."""
     from triage.app import load_model
 
     try:
         model = await asyncio.to_thread(load_model, home, office.settings.model)
         await asyncio.to_thread(model.predict, ["Where is my parcel?"])
-        found.well.append(f"text model: {office.settings.model}")
+        found.well.append(f"text model: {office.settings.model}, which names {', '.join(model.categories)}")
+        return model.categories
     except ModelError as error:
         remedy = "Until then every mail gets the neutral reply and goes to the front desk. Train one: triage train --model NAME"
         found.problems.append(Problem(str(home / "models"), None, "model", str(error), remedy))
+        return None
 
 
 def _check_secrets(home: Path, office: Office, found: Findings) -> set[str]:

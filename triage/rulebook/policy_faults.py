@@ -119,12 +119,12 @@ def _unknown_names(
             if code not in (*codes, "machine", "any", "none"):
                 remedy = _choice(code, (*codes, "machine", "any", "none"), "reasons, which docs/guard.md explains")
                 yield Fault((*key, "silence"), f"{code!r} is no reason for silence", remedy)
-        for category in when.category or ():
-            if category not in (*categories, "none"):
-                fault = f"the text model names no category {category!r}, so the rule never matches by it"
-                yield Fault(
-                    (*key, "category"), fault, _choice(category, (*categories, "none"), "categories"), "warning"
-                )
+        for name in ("category", "about"):
+            for category in getattr(when, name) or ():
+                if category not in (*categories, "none"):
+                    fault = f"the text model names no category {category!r}, so the rule never matches by it"
+                    remedy = _choice(category, (*categories, "none"), "categories")
+                    yield Fault((*key, name), fault, remedy, "warning")
 
 
 def _choice(name: str, known: Iterable[str], what: str) -> str:
