@@ -214,6 +214,22 @@ async def test_a_second_mail_joins_the_conversation_of_the_first(ledger: Ledger)
     assert (stranger.ticket, stranger.duplicate) == (None, False)
 
 
+async def test_a_reply_that_was_withheld_after_all_acknowledged_nothing(ledger: Ledger) -> None:
+    follow_up = Inquiry(99, "f99", "ann@mail.example", "thread", (), ())
+    (first,) = await planned(ledger, REPLY)
+    await ledger.advance([Outcome(first.id, Event.SUPPRESSED, "breaker")], NOW)
+    (history,) = await ledger.histories([follow_up], NOW)
+    assert history.ticket is not None
+    assert history.ticket.last_reply_at is None
+
+    (second,) = await planned(ledger, replace(REPLY, key="reply:f2"), uid=2)
+    (third,) = await planned(ledger, replace(REPLY, key="reply:f3"), uid=3)
+    await ledger.advance([Outcome(third.id, Event.SUPPRESSED, "paused")], LATER)
+    (history,) = await ledger.histories([follow_up], LATER)
+    assert history.ticket is not None
+    assert (second.state, history.ticket.last_reply_at) == (State.PLANNED, NOW)  # that of the second still stands
+
+
 async def test_another_copy_of_a_mail_is_known_as_one(ledger: Ledger) -> None:
     await planned(ledger, FILE, fingerprint="same")
     (history,) = await ledger.histories([Inquiry(99, "same", "ann@mail.example", None, (), ())], NOW)

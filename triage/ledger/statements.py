@@ -100,6 +100,16 @@ STEP = (
         content=sa.case((given("forget_content", type_=sa.Boolean), None), else_=e.content),
     )
 )
+_REPLIES_LEFT = (
+    sa.select(sa.func.max(e.born_at))
+    .select_from(schema.effects.join(schema.messages))
+    .where(m.ticket == t.ticket, e.kind == Kind.REPLY, e.state != State.SUPPRESSED)
+)
+UNREPLIED = (
+    schema.tickets.update()
+    .where(t.ticket.in_(sa.select(m.ticket).where(m.id.in_(given("rows", expanding=True)))))
+    .values(last_reply_at=_REPLIES_LEFT.scalar_subquery())
+)
 INSERT_EVENT = schema.effect_events.insert()
 PLACE = (
     schema.messages.update()

@@ -49,6 +49,11 @@ def _take(c: sa.Connection, steps: Sequence[tuple[Outcome, datetime]]) -> list[S
     places = [(known[outcome.effect].message, outcome.place) for outcome, _ in steps if outcome.place is not None]
     if places:
         place(c, places)
+    withheld = {
+        known[id].message for id, state in states.items() if state is State.SUPPRESSED and known[id].kind == Kind.REPLY
+    }
+    if withheld:  # after all: it acknowledged nothing
+        c.execute(sql.UNREPLIED, {"rows": sorted(withheld)})
     final = {known[id].message for id, state in states.items() if is_final(Kind(known[id].kind), state)}
     if final:
         c.execute(sql.SETTLE, {"rows": sorted(final)})
