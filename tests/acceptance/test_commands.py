@@ -55,8 +55,7 @@ def test_check_finds_nothing_wrong_where_nothing_is_wrong(home: Home) -> None:
 def test_check_finds_every_fault_at_once(home: Home, smtp: FaultSmtp) -> None:
     home.settings["mailboxes"]["support"]["imap"]["password"] = {"file": "secrets/wrong"}
     (home.path / "secrets" / "wrong").write_text("wrong\n")
-    home.smtp(free_port())
-    home.write()
+    home.smtp(free_port()).in_english_only().write()
     found = {problem["key"]: problem for problem in errors(home)}
     assert set(found) == {"mailboxes.support.imap.password", "smtp", "model"}
     assert all(problem["remedy"] for problem in found.values())
@@ -109,7 +108,7 @@ def test_a_home_without_configuration_says_how_to_make_one(tmp_path: Path) -> No
 def test_a_model_that_cannot_be_used_costs_the_categories_and_not_the_mail(
     fault: str, tmp_path: Path, dovecot: Dovecot, smtp: FaultSmtp, user: str
 ) -> None:
-    home = Home(tmp_path / "home", model=True).imap(dovecot.port, user).smtp(smtp.port).write()
+    home = Home(tmp_path / "home", model=True).imap(dovecot.port, user).smtp(smtp.port).in_english_only().write()
     folder = home.path / "models" / "broken"
     folder.mkdir()
     manifest = {"name": "broken", "version": "1", "format": 999_999}

@@ -45,11 +45,8 @@ class Stage:
         number = next(_numbers)
         folder = Path(tempfile.mkdtemp(prefix=f"round{number}-", dir=self._folder))
         user = f"round{number}"
-        home = Home(folder / "home").imap(imap_port or self.dovecot.port, user).smtp(self.smtp.port)
+        home = Home(folder / "home").imap(imap_port or self.dovecot.port, user).smtp(self.smtp.port).in_english_only()
         home.settings["mailboxes"]["support"]["imap"]["read_timeout"] = "20s"  # of a machine under load
-        home.settings["mailboxes"]["support"]["languages"] = ["en"]
-        for language in ("de", "en-GB", "es", "es-419"):  # reading the texts is most of what a start costs
-            shutil.rmtree(home.path / "templates" / language)
         home.routing |= {
             "rules": [],
             "teams": {"frontdesk": home.routing["teams"]["frontdesk"]},

@@ -81,6 +81,14 @@ class Home:
         } | more  # fmt: skip
         return self
 
+    def in_english_only(self) -> Home:
+        """Without texts in other languages: reading them is most of what a start costs, checking them of what `triage check` does."""
+        for mailbox in self.settings["mailboxes"].values():
+            mailbox["languages"] = ["en"]
+        for language in ("de", "en-GB", "es", "es-419"):
+            shutil.rmtree(self.path / "templates" / language)
+        return self
+
     def smtp(self, port: int, **more: Any) -> Home:
         self.settings["smtp"] = {
             "host": "127.0.0.1",
