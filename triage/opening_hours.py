@@ -163,14 +163,23 @@ class OpeningHours:
         return tuple(OpeningSpan(_instant(opens), _instant(closes)) for opens, closes in joined)
 
     def closed_days_between(self, start: datetime, end: datetime) -> tuple[ClosedDay, ...]:
-        """Days, from that of *start* to that of *end*, that lost usual hours to a holiday, a closure or a half day.
+        """Days that lost usual hours between *start* and *end* to a holiday, a closure or a half day.
 
-        A holiday on a day that is closed anyway (a Sunday) is not among them: it changed nothing.
+        A holiday on a day that is closed anyway (a Sunday) is not among them, nor is one whose usual hours were over at
+        *start* or begin after *end*: it changed nothing.
         """
         self._covering(_micros(start))
         days = self._covering(_micros(end)).closed_days
-        first, last = start.astimezone(self.zone).date(), end.astimezone(self.zone).date()
-        return tuple(days[bisect_left(days, first, key=_day_of) : bisect_right(days, last, key=_day_of)])
+        # A span over midnight is lost on the day after as well.
+        first, last = start.astimezone(self.zone).date() - timedelta(days=1), end.astimezone(self.zone).date()
+        near = days[bisect_left(days, first, key=_day_of) : bisect_right(days, last, key=_day_of)]
+        return tuple(day for day in near if any(span.start < end and span.end > start for span in self.lost_hours(day)))
+
+    def lost_hours(self, closed: ClosedDay) -> tuple[OpeningSpan, ...]:
+        """The usual hours of a day in which it is closed, in order."""
+        usual, left = self.config.week[closed.day.weekday()], self._rule(closed.day)[1]
+        lost = [edges for span in usual for edges in _without(span, left)]
+        return tuple(OpeningSpan(*(_instant(self._edge(closed.day, edge)) for edge in edges)) for edges in lost)
 
     def special_days(self, year: int) -> tuple[ClosedDay, ...]:
         """All holidays, half days and closed days of a year in order, Sundays too: for the owner to confirm."""
@@ -348,6 +357,19 @@ def _within(spans: tuple[Minutes, ...], usual: tuple[Minutes, ...]) -> tuple[Min
     """The part of *spans* that lies in the usual hours: a yearly half day never opens a Sunday."""
     both = ((max(a, c), min(b, d)) for a, b in spans for c, d in usual)
     return tuple(sorted((opens, closes) for opens, closes in both if opens < closes))
+
+
+def _without(span: Minutes, others: tuple[Minutes, ...]) -> Iterator[Minutes]:
+    """What is left of *span* outside *others*, which are in order."""
+    start, end = span
+    for opens, closes in others:
+        if closes <= start or opens >= end:
+            continue
+        if opens > start:
+            yield start, opens
+        start = max(start, closes)
+    if start < end:
+        yield start, end
 
 
 def _joined(spans: Iterator[tuple[int, int]] | list[tuple[int, int]]) -> Iterator[tuple[int, int]]:

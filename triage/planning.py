@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from triage import guard, reply, routing
@@ -266,6 +266,8 @@ def _values(message: Message, decision: Decision, promise: Promise, facts: Facts
     """What the text may say; nothing of the sender's but a clean name and an order number that our pattern matched."""
     values = customer_values(decision, promise, facts.now, office)
     offset = message.claimed_date.utcoffset() if message.claimed_date else None
+    if offset == facts.now.astimezone(values.promise.zone).utcoffset():
+        offset = None  # the team's own zone, also where summer time ends before the promise
     return replace(
         values,
         # "+0000" is more often a server's habit than a customer's zone
@@ -301,14 +303,15 @@ def customer_values(decision: Decision, promise: Promise, now: datetime, office:
 
 
 def _closed_day(day: CalendarDay, hours: OpeningHours, language: str) -> ClosedDay:
-    """A closed or shortened day as the customer reads it: the name in the own language, from when on a half day."""
+    """A closed or shortened day as the customer reads it: the name in the own language, from or until when on a half day."""
     name = hours.name_in(day, language) or None
-    if day.why is not Why.HALF_DAY:
+    lost = hours.lost_hours(day)
+    if day.why is not Why.HALF_DAY or not hours.is_workday(lost[0].start):
         return ClosedDay(day.day, name)
-    midnight = datetime.combine(day.day, time(), hours.zone)
-    spans = hours.spans_between(midnight, midnight + timedelta(days=1))
-    closes = spans[-1].end.astimezone(hours.zone) if spans else midnight
-    return ClosedDay(day.day, name, closed_from=closes.time().replace(tzinfo=None))
+    back = hours.next_opening(lost[-1].end).astimezone(hours.zone)
+    if back.date() == day.day:
+        return ClosedDay(day.day, name, closed_until=back.time())
+    return ClosedDay(day.day, name, closed_from=lost[-1].start.astimezone(hours.zone).time())
 
 
 def _effects(

@@ -244,6 +244,38 @@ class TestHolidays:
         ]
         assert days == [23, 24, 25, 26, 28, 29, 30, 31, 1]  # the 27th is a Sunday
 
+    @pytest.mark.parametrize(
+        ("start", "end", "told"),
+        [
+            ("2026-12-23T16:00", "2026-12-24T11:00", [23]),
+            ("2026-12-22T10:00", "2026-12-23T00:00", []),
+            ("2026-12-23T20:00", "2026-12-24T12:00", []),
+            ("2026-12-23T20:00", "2026-12-24T12:30", [24]),
+            ("2026-12-25T19:00", "2026-12-28T10:00", [26, 28]),
+        ],
+        ids=["in its hours", "before it", "before it closes at noon", "after it closed at noon", "on the evening of a holiday"],
+    )  # fmt: skip
+    def test_a_day_is_told_only_where_it_took_hours_from_the_wait(
+        self, berlin: OpeningHours, start: str, end: str, told: list[int]
+    ) -> None:
+        assert [closed.day.day for closed in berlin.closed_days_between(at(start), at(end))] == told
+
+    def test_the_hours_that_a_day_lost_are_known(self) -> None:
+        hours = calendar(
+            "{zone: UTC, hours: {mon-fri: ['09:00-12:00', '13:00-17:00']},"
+            " holidays: {add: {12-25: x}, half_days: {12-24: '10:00-15:00', 12-23: '18:00-19:00', 12-22: '12:30-17:00'}}}"
+        )
+        found = {
+            closed.day.day: [f"{span.start:%H:%M}-{span.end:%H:%M}" for span in hours.lost_hours(closed)]
+            for closed in hours.closed_days_between(at("2026-12-21T00:00"), at("2026-12-27T00:00"))
+        }
+        assert found == {
+            22: ["09:00-12:00"],
+            23: ["09:00-12:00", "13:00-17:00"],
+            24: ["09:00-10:00", "15:00-17:00"],
+            25: ["09:00-12:00", "13:00-17:00"],
+        }
+
     def test_a_yearly_half_day_shortens_and_never_opens(self, berlin: OpeningHours) -> None:
         assert not berlin.is_open(at("2028-12-24T10:00"))  # a Sunday
         assert not berlin.is_open(at("2027-12-24T12:00"))

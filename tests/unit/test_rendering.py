@@ -91,7 +91,7 @@ class TestPromise:
 
     def test_says_honestly_that_there_is_no_date(self) -> None:
         for locale, phrase in [
-            ("en", "cannot tell you reliably"),
+            ("en", "cannot say for certain"),
             ("de", "nicht verlässlich sagen"),
             ("es", "no podemos decirle con seguridad"),
         ]:
@@ -109,10 +109,30 @@ class TestPromise:
         text = CATALOG.render("neutral", "de", values(promise)).text
         assert "Wir sind wieder für Sie da:\n  Montag, 28. Dezember 2026, 09:00 Uhr (Berlin)" in text
         assert (
-            "Wir haben geschlossen:\n"
+            "Unser Büro ist geschlossen:\n"
             "  Donnerstag, 24. Dezember 2026, ab 12:00 Uhr\n"
             "  Freitag, 25. Dezember 2026 (Weihnachten)\n" in text
         )
+
+    @pytest.mark.parametrize(
+        ("locale", "expected"),
+        [
+            ("en-US", "Thursday, December 24, 2026, until 1:00 PM (Christmas Eve)"),
+            ("en-GB", "Thursday, 24 December 2026, until 13:00 (Christmas Eve)"),
+            ("de-AT", "Donnerstag, 24. Dezember 2026, bis 13:00 Uhr (Christmas Eve)"),
+            ("es-ES", "jueves, 24 de diciembre de 2026, hasta las 13:00 (Christmas Eve)"),
+            ("es-MX", "jueves, 24 de diciembre de 2026, apertura: 1:00 p.m. (Christmas Eve)"),
+        ],
+    )
+    def test_tells_of_a_morning_that_is_closed(self, locale: str, expected: str) -> None:
+        day = ClosedDay(date(2026, 12, 24), "Christmas Eve", closed_until=time(13))
+        text = CATALOG.render("neutral", locale, values(PromiseValues(DUE, BERLIN, closed_days=(day,)))).text
+        assert expected in " ".join(text.split())
+
+    def test_has_no_parentheses_inside_others(self) -> None:
+        day = ClosedDay(date(2026, 12, 28), "Boxing Day (observed)")
+        text = CATALOG.render("neutral", "en-GB", values(PromiseValues(DUE, BERLIN, closed_days=(day,)))).text
+        assert "Monday, 28 December 2026 (Boxing Day, observed)" in text
 
     def test_gives_closed_days_in_a_row_as_one_span(self) -> None:
         days = tuple(ClosedDay(date(2026, 8, day), "Betriebsferien") for day in range(3, 15))

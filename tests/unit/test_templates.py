@@ -42,6 +42,14 @@ def texts(tmp_path: Path) -> Path:
     return Path(shutil.copytree(ROOT / "templates", tmp_path / "templates"))
 
 
+@pytest.fixture
+def english(texts: Path) -> Path:
+    """The same without the other languages: the checks finish a thousand mails for each."""
+    for locale in {path.parent.name for path in texts.glob("*/parts")} - {"en"}:
+        shutil.rmtree(texts / locale)
+    return texts
+
+
 def problems(directory: Path) -> tuple[Problem, ...]:
     with pytest.raises(ConfigError) as caught:
         Catalog.load(directory, default_locale="en")
@@ -77,7 +85,7 @@ class TestShippedTexts:
 
     @pytest.mark.parametrize(
         ("language", "automatic", "person"),
-        [("en", "automatic", "a person will answer"), ("de", "automatisch", "Mensch"), ("es", "automática", "persona")],
+        [("en", "automatic", "a person will"), ("de", "automatisch", "Mensch"), ("es", "automátic", "persona")],
     )
     @pytest.mark.parametrize("template", CATALOG.templates)
     def test_say_that_they_are_automatic_and_that_a_person_answers(
@@ -140,8 +148,8 @@ class TestFaults:
                 "must hold {date} and {time} and {zone}",
             ),
             ("en/strings.yaml", "{date}, {time} ({zone})", "{date.year} {time} ({zone})", 7, "must hold"),
-            ("en/strings.yaml", 'closed: "We are closed"', "closed:", 6, "has no text"),
-            ("en/strings.yaml", 'closed: "We', 'closed: We: "', 6, "is not YAML"),
+            ("en/strings.yaml", 'closed: "Our office is closed"', "closed:", 6, "has no text"),
+            ("en/strings.yaml", 'closed: "Our', 'closed: Our: "', 6, "is not YAML"),
             ("layout.html", "{{ subject }}", "{{ titel }}", None, "no value is called 'titel'"),
             ("layout.html", "block.small", "block.tiny", None, "cannot be rendered"),
         ],
@@ -168,11 +176,11 @@ class TestFaults:
         ],
     )
     def test_that_only_a_finished_mail_shows_are_found_by_the_checks(
-        self, texts: Path, file: str, old: str, new: str, fault: str
+        self, english: Path, file: str, old: str, new: str, fault: str
     ) -> None:
-        text = (texts / file).read_text(encoding="utf-8")
-        (texts / file).write_text(text.replace(old, new), encoding="utf-8")
-        found = check_templates(Catalog.load(texts, default_locale="en"))
+        text = (english / file).read_text(encoding="utf-8")
+        (english / file).write_text(text.replace(old, new), encoding="utf-8")
+        found = check_templates(Catalog.load(english, default_locale="en"))
         assert any(fault in p.fault for p in found), found
 
     def test_name_a_folder_that_is_no_locale(self, texts: Path) -> None:
@@ -202,11 +210,11 @@ class TestFaults:
 
 
 class TestNewFolder:
-    def test_of_a_language_just_works(self, texts: Path) -> None:
-        shutil.copytree(texts / "en", texts / "fr")
-        rewrite(texts / "fr" / "parts" / "greeting.txt", "Hello", "Bonjour")
-        rewrite(texts / "fr" / "strings.yaml", '"{label}: {value}"', '"{label} : {value}"')
-        catalog = Catalog.load(texts, default_locale="en")
+    def test_of_a_language_just_works(self, english: Path) -> None:
+        shutil.copytree(english / "en", english / "fr")
+        rewrite(english / "fr" / "parts" / "greeting.txt", "Hello", "Bonjour")
+        rewrite(english / "fr" / "strings.yaml", '"{label}: {value}"', '"{label} : {value}"')
+        catalog = Catalog.load(english, default_locale="en")
         reply = catalog.render("neutral", "fr-CA", FULL)
         assert reply.locale == "fr-CA"
         assert reply.text.startswith("Bonjour Karin")

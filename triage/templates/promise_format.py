@@ -33,6 +33,7 @@ STRINGS: Mapping[str, frozenset[str]] = {
     "span": frozenset({"span"}),
     "named_day": frozenset({"date", "name"}),
     "half_day": frozenset({"date", "time"}),
+    "late_day": frozenset({"date", "time"}),
     "fact": frozenset({"label", "value"}),
 }
 
@@ -104,7 +105,7 @@ def format_closed_days(days: Iterable[ClosedDay], locale: Locale, strings: Mappi
         if spans:
             first, last = spans[-1]
             follows = day.date - last.date == timedelta(days=1) and day.name == first.name
-            if follows and last.closed_from is None and day.closed_from is None:
+            if follows and last.whole and day.whole:
                 spans[-1] = (first, day)
                 continue
         spans.append((day, day))
@@ -132,9 +133,14 @@ def _closed_span(first: ClosedDay, last: ClosedDay, locale: Locale, strings: Map
     text = _full_date(first.date, locale)
     if first.closed_from is not None:
         text = fill(strings["half_day"], date=text, time=_clock_time(first.closed_from, locale))
+    elif first.closed_until is not None:
+        text = fill(strings["late_day"], date=text, time=_clock_time(first.closed_until, locale))
     elif last is not first:
         text = f"{text} – {_full_date(last.date, locale)}"
-    return fill(strings["named_day"], date=text, name=first.name) if first.name else text
+    if not first.name:
+        return text
+    name = first.name.replace(" (", ", ").replace(")", "")  # "Boxing Day (observed)" comes to stand in parentheses
+    return fill(strings["named_day"], date=text, name=name)
 
 
 def _team_moment(instant: datetime, promise: PromiseValues, locale: Locale, strings: Mapping[str, str]) -> str:

@@ -66,7 +66,13 @@ class ClosedDay:
 
     date: date  # in the team's zone
     name: str | None = None  # "Christmas Day", in the customer's language if the caller has it; None: just the date
-    closed_from: time | None = None  # wall time of the team's zone; None: closed all day
+    closed_from: time | None = None  # wall time of the team's zone, where it closes earlier than usual
+    closed_until: time | None = None  # the same, where it opens later than usual; both None: closed all day
+
+    @property
+    def whole(self) -> bool:
+        """Closed all day."""
+        return self.closed_from is None and self.closed_until is None
 
 
 @dataclass(frozen=True, slots=True)
