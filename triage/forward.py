@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import base64
 import re
+from binascii import b2a_base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import Message as Mime
 from email.mime.nonmultipart import MIMENonMultipart
 from email.utils import format_datetime
+from struct import Struct
 
 from triage.decision import Decision
 from triage.identity import KIND_HEADER, TICKET_HEADER
@@ -27,16 +29,17 @@ from triage.masking import mask_mail
 from triage.message import Attachment, Message
 from triage.parsing import contents
 from triage.redaction import mask
-from triage.redirecting import UNFIT, redirect
+from triage.redirecting import redirect
 from triage.reply import thread
-from triage.writing import POLICY, as_bytes, boundary_of, multipart, set_address, set_header, text_part
+from triage.writing import POLICY, as_bytes, boundary_of, can_be_carried, multipart, set_address, set_header, text_part
 
 MAX_SHOWN = 4_000  # characters of the customer's own words in the summary; the original is attached
 MAX_INLINE = 100_000  # characters of the whole text; parsing keeps no more
 MAX_SUBJECT = 150
 _X_PRIORITY = {"urgent": "1 (Highest)", "high": "2 (High)", "normal": "3 (Normal)", "low": "4 (Low)"}
 _IMPORTANCE = {"urgent": "high", "high": "high", "normal": "normal", "low": "low"}
-_ENCODED_AT_ONCE = 57 * 4096  # bytes; 57 make a line of 76 characters (RFC 2045, 6.8)
+_LINES_AT_ONCE = 4096
+_LINES = Struct("76s" * _LINES_AT_ONCE)
 _TOKEN = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,100}")
 _SPACE = re.compile(r"\s+")
 
@@ -205,7 +208,7 @@ def _one_line(text: str) -> str:
 def _attach(composed: bytes, limit: str, original: bytes) -> bytes:
     """Put *original* in as message/rfc822, byte for byte; as a file where SMTP could not carry it so."""
     head, marker, tail = composed.rpartition(f"--{limit}--".encode())
-    if UNFIT.search(original) or 0 < original.count(b"\r\n") < original.count(b"\n"):
+    if not can_be_carried(original) or 0 < original.count(b"\r\n") < original.count(b"\n"):
         part = (
             b'Content-Type: application/octet-stream; name="original.eml"\r\n'
             b'Content-Disposition: attachment; filename="original.eml"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
@@ -226,6 +229,11 @@ def _attach(composed: bytes, limit: str, original: bytes) -> bytes:
 
 
 def _base64(body: bytes) -> Iterator[bytes]:
-    """*body* in base64 with CRLF, by pieces: whole, a mail of 50 MB would take four times its size in memory."""
-    for begin in range(0, len(body), _ENCODED_AT_ONCE):
-        yield base64.encodebytes(body[begin : begin + _ENCODED_AT_ONCE]).replace(b"\n", b"\r\n")
+    """*body* in base64 with CRLF, by pieces: as a whole a mail of 50 MB would take four times its size in memory."""
+    size = 57 * _LINES_AT_ONCE  # 57 bytes make a line of 76 characters (RFC 2045, 6.8)
+    for begin in range(0, len(body), size):
+        piece = body[begin : begin + size]
+        if len(piece) == size:  # ten times as fast as line by line
+            yield b"\r\n".join((*_LINES.unpack(b2a_base64(piece, newline=False)), b""))
+        else:
+            yield base64.encodebytes(piece).replace(b"\n", b"\r\n")

@@ -12,9 +12,9 @@ import re
 
 from triage.decision import Decision
 from triage.identity import KIND_HEADER, TICKET_HEADER
+from triage.writing import can_be_carried
 
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
-UNFIT = re.compile(rb"\0|\r(?!\n)|[^\n]{999}")  # what SMTP must not carry as it is (RFC 5321, 4.5.3.1.6; RFC 5322, 2.3)
 _LEFT_OUT = re.compile(rb"^(?:Return-Path|X-Triage-[!-9;-~]+):[^\n]*\n(?:[ \t][^\n]*\n)*", re.IGNORECASE | re.MULTILINE)
 _MBOX_LINE = re.compile(rb"\AFrom [^\n]*\n")
 _MARKS = {
@@ -35,7 +35,7 @@ def redirect(
     mail = _MBOX_LINE.sub(b"", raw).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     found = _HEADER_END.search(mail)
     header = mail[: found.start() + 2] if found else mail
-    if decision.truncated or found is None or not header.isascii() or UNFIT.search(mail):
+    if decision.truncated or found is None or not header.isascii() or not can_be_carried(mail):
         return None
     fields = {
         "Resent-From": sender,

@@ -292,6 +292,9 @@ def forward_faults(content: bytes) -> list[str]:
     """What is wrong with a forward as bytes."""
     head = content.partition(b"\r\n\r\n")[0]
     resent = head.startswith(b"Resent-")
+    head = (
+        head.partition(b"\r\nX-Triage-Team: ")[0] if resent else head
+    )  # what we put in front; the customer's may be resent too
     faults = _not_to_be_carried(content)
     parsed = message_from_bytes(head + b"\r\n\r\n", policy=policy.compat32)
     for name in (

@@ -250,6 +250,12 @@ class TestText:
         assert message.new_text.startswith("50 =XX percent é more")
         assert "broken-quoted-printable" in message.defects
 
+    @pytest.mark.parametrize("charset", ["utf-7", "UNICODE-1-1-UTF-7"])
+    def test_half_a_character_of_utf_7_is_replaced(self, charset: str) -> None:
+        message = parse(HEAD + f"Content-Type: text/plain; charset={charset}\r\n\r\nGr+2AA-e".encode())
+        assert message.text == "Gr\ufffde"
+        assert "undecodable-characters" in message.defects
+
     @pytest.mark.parametrize("path", [r"C:\fakepath\lamp.png", "../../lamp.png", "/etc/lamp.png", "a/\x07lamp.png"])
     def test_a_filename_has_no_path(self, path: str) -> None:
         raw = HEAD + f'Content-Type: image/png; name="{path}"\r\n\r\nx'.replace("\\", "\\\\").encode()

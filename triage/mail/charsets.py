@@ -92,6 +92,7 @@ _ASCII = frozenset(
     {"", "ascii", "us_ascii", "ansi_x3_4_1968", "us", "7bit", "8bit", "none", "unknown_8bit", "x_unknown"}
 )
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
+_SURROGATE = re.compile("[\ud800-\udfff]")  # UTF-7 can spell halves of a pair, which no other charset can hold
 MAX_CHARSET_NAME = 64  # characters; the longest registered name has 45 (IANA, character sets)
 
 
@@ -121,6 +122,13 @@ def codec_for(label: str) -> str | None:
 
 def decode(data: bytes, label: str = "") -> tuple[str, str | None]:
     """*data* as characters, and a defect (or None). Line ends are left alone, NUL is left in."""
+    text, defect = _decode(data, label)
+    if not text.isascii() and _SURROGATE.search(text):
+        return _SURROGATE.sub("\ufffd", text), defect or "undecodable-characters"
+    return text, defect
+
+
+def _decode(data: bytes, label: str) -> tuple[str, str | None]:
     if data.startswith(b"\xef\xbb\xbf"):
         return data[3:].decode("utf-8", "replace"), None
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
