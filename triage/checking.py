@@ -11,7 +11,8 @@ from triage import config
 from triage.clock import SystemClock
 from triage.courier import Courier
 from triage.errors import ConfigError, ModelError, Problem, TransientError
-from triage.mailbox import LoginRefused, Mailbox
+from triage.imap_connection import LoginRefused
+from triage.mailbox import Mailbox
 from triage.planning import Office
 from triage.settings import Mailbox as MailboxSettings
 from triage.templates.checking import check_templates

@@ -9,7 +9,8 @@ from datetime import datetime
 
 from triage import log
 from triage.errors import LedgerError, TransientError
-from triage.mailbox import Fetched, LoginRefused, Mailbox
+from triage.imap_connection import LoginRefused
+from triage.mailbox import Fetched, Mailbox
 from triage.message import MessageKey
 from triage.performing import Performer
 from triage.pipeline import Pipeline

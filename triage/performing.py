@@ -20,8 +20,9 @@ from typing import Any
 from triage import forward, log
 from triage.decision import Decision
 from triage.errors import LedgerError, PermanentError, TransientError, UnknownOutcome
+from triage.imap_connection import CommandRefused
 from triage.lifecycle import AT_MOST_ONCE, Event, Kind, State
-from triage.mailbox import CommandRefused, Fetched, Mailbox
+from triage.mailbox import Fetched, Mailbox
 from triage.message import Message, MessageKey
 from triage.parsing import fingerprint, parse
 from triage.planning import Office

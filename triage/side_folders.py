@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from imapclient import IMAPClient
 from imapclient.imapclient import SENT
 
-from triage.mailbox import HEAD_BYTES, Fetched, Folder, Mailbox
+from triage.imap_connection import Folder
+from triage.mailbox import HEAD_BYTES, Fetched, Mailbox
 from triage.message import MessageKey
 
 AT_ONCE = 50  # mails read together; the head of each is enough to see what it is

@@ -23,8 +23,9 @@ from functools import partial
 from triage import log, reply, side_folders
 from triage.decision import Decision
 from triage.identity import outbound_message_id
+from triage.imap_connection import CommandRefused
 from triage.lifecycle import Kind
-from triage.mailbox import CommandRefused, Fetched, Mailbox
+from triage.mailbox import Fetched, Mailbox
 from triage.message import Headers, Message
 from triage.opening_hours import OpeningHours
 from triage.parsing import fingerprint, parse

@@ -19,7 +19,8 @@ from imapclient import IMAPClient
 from tests.support.dovecot import Dovecot
 from tests.support.waiting import LONG
 from triage.clock import SystemClock
-from triage.mailbox import CommandRefused, LoginRefused, Mailbox
+from triage.imap_connection import CommandRefused, LoginRefused
+from triage.mailbox import Mailbox
 from triage.settings import ImapServer, Secret
 from triage.testing import EmbeddedServers, FakeClock
 

@@ -14,7 +14,8 @@ from tests.support.dovecot import Dovecot
 from tests.support.imap_proxy import ImapProxy
 from tests.support.letters import letter
 from triage.errors import TransientError
-from triage.mailbox import CommandRefused, Fetched, LoginRefused, Mailbox
+from triage.imap_connection import CommandRefused, LoginRefused
+from triage.mailbox import Fetched, Mailbox
 
 LARGEST = 25_000_000
 

@@ -19,6 +19,7 @@ PURE = (
 )  # fmt: skip
 EDGES = {
     "mailbox",
+    "imap_connection",
     "courier",
     "ledger",
     "daemon",

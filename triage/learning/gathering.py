@@ -19,10 +19,11 @@ from triage.classifier.notebook import Notebook
 from triage.classifier.notes import Note, Spot
 from triage.classifier.teaching import Filed, Known, Lesson, NoLesson, Subject
 from triage.clock import Clock
+from triage.imap_connection import CommandRefused
 from triage.learning import filed_mail
 from triage.learning.noting import note
 from triage.ledger.decided import DecidedMail
-from triage.mailbox import CommandRefused, Fetched, Mailbox
+from triage.mailbox import Fetched, Mailbox
 from triage.parsing import parse
 from triage.performing import languages_of
 from triage.planning import Office

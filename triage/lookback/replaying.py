@@ -24,9 +24,10 @@ from imapclient import IMAPClient
 from triage import config
 from triage.clock import SystemClock
 from triage.explaining import files_in
+from triage.imap_connection import CommandRefused, Folder
 from triage.ledger.queries import Past
 from triage.lookback.comparing import OF_THE_MOMENT, Compared, Outcome, Summary
-from triage.mailbox import CommandRefused, Folder, Mailbox
+from triage.mailbox import Mailbox
 from triage.message import Message, Prediction
 from triage.parsing import DEFAULT_ORDER_PATTERNS, parse
 from triage.patterns import compiled
