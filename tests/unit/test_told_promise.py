@@ -117,7 +117,7 @@ def test_a_customer_in_the_teams_zone_keeps_one_time_when_summer_time_ends_meanw
         ("en-US", "outside our office hours. We will read it when we are back. A person will answer you by: Tuesday, November 24, "
                   "2026, 5:00 PM (New York) We are open again: Monday, November 23, 2026, 9:00 AM (New York)"),
         ("de-DE", "außerhalb unserer Bürozeiten eingegangen. Wir lesen sie, sobald wir wieder da sind. Persönliche Antwort bis "
-                  "spätestens: Dienstag, 24. November 2026, 17:00 Uhr (New York) Wir sind wieder für Sie da: Montag, 23. November 2026, 09"),
+                  "spätestens: Dienstag, 24. November 2026, 17:00 Uhr (New York) Wir sind wieder für Sie da: Montag, 23. November"),
         ("es-ES", "fuera de nuestro horario de atención. Queda registrado y lo leeremos en cuanto volvamos. Una persona le responderá "
                   "como muy tarde: martes, 24 de noviembre de 2026, 17:00 (Nueva York) Reanudamos la atención: lunes, 23 de noviembre"),
     ],
