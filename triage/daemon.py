@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from triage import log
 from triage.errors import LedgerError, TransientError
 from triage.imap_connection import LoginRefused
-from triage.mailbox import Fetched, Mailbox
-from triage.message import MessageKey
+from triage.mailbox import Mailbox
 from triage.performing import Performer
 from triage.pipeline import Pipeline
-from triage.records import Attempt, Pending
+from triage.records import Pending
 from triage.recovery import recover
 from triage.retry import Backoff
 from triage.services import Services
@@ -152,9 +151,7 @@ class Worker:
                 await self._let_batches_end()
             sizes = await self._without_backlog(await self.mailbox.sizes(group), first_start)
             for part in _bounded(sizes, limits.batch_bytes, limits.message_bytes):
-                batch, attempts = await self._fetch(pipeline, part)
-                if batch:
-                    await self._start(pipeline, batch, attempts)
+                await self._begin(pipeline, part)
                 self.progress_at = services.clock.monotonic()
                 if self._stopping:
                     return
@@ -173,26 +170,20 @@ class Worker:
             await self._services.ledger.leave(keys, self._services.clock.now())
         return {uid: size for uid, size in sizes.items() if uid not in old}
 
-    async def _fetch(self, pipeline: Pipeline, sizes: Sizes) -> tuple[list[Fetched], Mapping[MessageKey, Attempt]]:
-        """Read what is to be worked on. The attempts are counted before: a mail may end the process while it is being read."""
-        arrivals = {self.mailbox.key(uid): received_at for uid, (_, received_at) in sizes.items()}
-        attempts = await pipeline.begin(arrivals)
+    async def _begin(self, pipeline: Pipeline, sizes: Sizes) -> None:
+        """Read a batch and begin it. Its attempts are counted before: a mail may end the process while it is being read."""
+        attempts = await pipeline.begin({self.mailbox.key(uid): received_at for uid, (_, received_at) in sizes.items()})
+        largest = self._services.office.settings.limits.message_bytes
         try:
-            batch = await self.mailbox.fetch(
-                {key.uid: sizes[key.uid] for key in attempts},
-                largest=self._services.office.settings.limits.message_bytes,
-            )
-        except TransientError:
+            batch = await self.mailbox.fetch({key.uid: sizes[key.uid] for key in attempts}, largest=largest)
+            while len(self._batches) >= UNDER_WAY:
+                await asyncio.wait(self._batches, return_when=asyncio.FIRST_COMPLETED)
+                self._raise_failures()
+        except (
+            BaseException
+        ):  # a line that broke, another batch that failed, the end of the daemon: not these mails' fault
             await pipeline.give_back(attempts)
             raise
-        return batch, attempts
-
-    async def _start(
-        self, pipeline: Pipeline, batch: Sequence[Fetched], attempts: Mapping[MessageKey, Attempt]
-    ) -> None:
-        while len(self._batches) >= UNDER_WAY:
-            await asyncio.wait(self._batches, return_when=asyncio.FIRST_COMPLETED)
-            self._raise_failures()
         uids = {item.key.uid for item in batch}
         self._in_flight |= uids
         task = asyncio.ensure_future(pipeline.process(batch, attempts))
@@ -222,7 +213,7 @@ class Worker:
     async def _retry_due(self) -> None:
         """Begin what is due. It counts as a batch: new mail is worked on beside it, and neither starves the other."""
         services, performer = self._services, self._performer
-        now = services.clock.monotonic()
+        now = asyncio.get_running_loop().time()  # by which the waits run, too
         if now - self._retried_at < RETRY_PAUSE:
             return
         self._retried_at = now

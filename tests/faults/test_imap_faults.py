@@ -48,6 +48,17 @@ def test_a_line_that_breaks_in_every_phase_in_turn_loses_and_repeats_nothing(
     assert len(proxy.hits) >= len(PHASES) - 2  # it may be done before it idles
 
 
+def test_mail_is_not_blamed_for_a_line_that_breaks_whenever_it_is_read(make_round: MakeRound, proxy: ImapProxy) -> None:
+    run = make_round(4)
+    proxy.fail("FETCH", "middle", times=6, match=b"BODY.PEEK")  # twice as often as a mail that is to blame is tried
+    run.deliver()
+    run.start()
+    result = run.finish()
+    assert not result.faults
+    assert len(proxy.hits) == 6
+    assert run.dovecot.folders(run.user) == {"Triaged/Front desk": 4}
+
+
 @pytest.mark.parametrize("action", ["stall", "silent", "literal", "slow:1", "drip"])
 def test_a_server_that_hangs_is_noticed_within_bounded_time(
     action: str, make_round: MakeRound, proxy: ImapProxy

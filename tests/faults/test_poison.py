@@ -5,7 +5,10 @@ from __future__ import annotations
 from tests.crash.stage import Round
 from tests.faults.conftest import MakeRound
 from tests.support.daemon import run as command
-from tests.support.letters import letter
+from tests.support.imap_proxy import ImapProxy
+from tests.support.letters import NOW, letter
+from triage.ledger import Ledger
+from triage.message import MessageKey
 
 POISON = letter(99_999).replace(b'charset="utf-8"', b'charset="mac-farsi"')
 
@@ -41,6 +44,28 @@ def test_a_mail_that_kills_the_process_is_quarantined_after_three_attempts_and_i
     result = run.finish()
     assert not result.faults
     assert result.forwards == 7
+
+
+async def test_a_mail_that_ended_the_process_three_times_is_not_read_again(
+    make_round: MakeRound, proxy: ImapProxy
+) -> None:
+    run = make_round(2)
+    run.deliver()
+    with run.dovecot.login(run.user) as client:
+        uidvalidity = client.select_folder("INBOX", readonly=True)[b"UIDVALIDITY"]
+    ledger = Ledger.open(run.home.ledger)
+    first = MessageKey("support", "INBOX", uidvalidity, 1)
+    for _ in range(3):
+        await ledger.begin({first: NOW}, NOW)  # as it is left when the process ends while the mail is being read
+    ledger.close()
+    proxy.fail("FETCH", "bye", times=-1, match=b"FETCH 1 (BODY")
+    run.start(watching=True)
+    run.daemon.until(lambda: run.daemon.settled(1) and not _inbox(run), "both mails to leave the INBOX")
+    assert run.dovecot.all_mails(run.user) == {
+        "Triaged/Quarantine": [run.mails[0]],
+        "Triaged/Front desk": [run.mails[1]],
+    }
+    assert not proxy.hits
 
 
 def _inbox(run: Round) -> int:

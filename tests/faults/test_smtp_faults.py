@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
-from tests.faults.conftest import MakeRound
+from tests.faults.conftest import MakeRound, impatient
 
 # Each family is played in one round: every fault twice, so that replies and forwards meet it.
 FAMILIES = {
@@ -53,6 +55,27 @@ def test_what_is_refused_is_reported_and_the_mail_is_filed_all_the_same(make_rou
     reported = run.daemon.status().reported
     assert not run.finish().faults
     assert [(report.state, "550 5.7.1 refused" in str(report.detail)) for report in reported] == [("failed", True)] * 4
+
+
+def test_what_was_put_off_is_tried_again_while_another_mail_is_still_being_sent(make_round: MakeRound) -> None:
+    run = make_round(2, lambda home: (impatient(home), home.settings["smtp"].update(timeout="30s")))
+    first, second = run.mails
+    refusing = threading.Event()
+    refusing.set()
+    run.smtp.fail("RCPT", "451 4.2.0 later", times=-1, when=lambda *_: refusing.is_set())
+    run.mails = [first]
+    run.start(watching=True)
+    run.deliver()
+    run.daemon.until(lambda: len(run.smtp.hits) >= 2, "both sends of the first mail to be put off")
+    run.smtp.fail("DATA", "slow:10", when=lambda envelope, _: str(envelope.rcpt_tos[0]).encode() in second)
+    run.mails = [second]
+    refusing.clear()
+    run.deliver()
+    run.daemon.until(lambda: ("DATA", "slow:10") in run.smtp.hits, "the second mail's reply to hang")
+    run.daemon.until(lambda: len(run.smtp.accepted) == 3, "everything but the reply that hangs to be sent")
+    assert run.dovecot.folders(run.user).get("INBOX") == 1  # its batch is still under way
+    run.mails = [first, second]
+    assert not run.finish().faults
 
 
 def test_a_server_that_accepts_connections_and_never_answers_keeps_no_mail_from_its_folder(
