@@ -25,7 +25,9 @@ from triage.lookback.comparing import Compared, Outcome
 from triage.message import MessageKey, Prediction
 from triage.parsing import parse
 from triage.planning import Facts, Office, plan
-from triage.records import MessageState, NewPlan
+from triage.policy import Policy
+from triage.promises.promiser import Promiser
+from triage.records import MessageState, NewPlan, TicketEvent, TicketEventKind
 from triage.records import Outcome as Step
 from triage.services import NoModel
 
@@ -146,6 +148,39 @@ def test_another_calendar_shows_the_promises_that_would_differ(home: Path, offic
     summary = replaying.replay(sources(), replaying.Side(office, WordModel()), after, nothing, NOW)
     assert {frozenset(item.changes) for item in summary.changed} == {frozenset({"promise"})}
     assert "4 promises would be later" in list(comparing.report(summary))
+
+
+def with_waits(policy: Policy) -> Promiser:
+    """Payment answers within two hours, product takes a day: what the ledger of two months teaches."""
+    events = []
+    for number in range(120):
+        at = MONDAY - timedelta(days=60) + timedelta(hours=12 * number)
+        for team, wait in (("payment", 2), ("product", 24)):
+            ticket, data = f"T-{team}-{number}", {"team": team, "language": "en", "priority": "normal"}
+            events.append(TicketEvent(ticket, TicketEventKind.OPENED, at, at, data))
+            answered = at + timedelta(hours=wait)
+            events.append(TicketEvent(ticket, TicketEventKind.ANSWERED, answered, answered, {"how": "sent"}))
+    promiser = Promiser(policy)
+    promiser.tell(sorted(events, key=lambda event: event.known_at))
+    promiser.advance(NOW)
+    return promiser
+
+
+def test_promises_by_measured_waits_are_compared_with_a_draft(home: Path, office: Office, tmp_path: Path) -> None:
+    path = tmp_path / "draft.yaml"
+    text = (home / "config/routing.yaml").read_text(encoding="utf-8")
+    path.write_text(text.replace('mon-fri: "09:00-17:00"', 'mon-fri: "09:00-13:00"'), encoding="utf-8")
+    draft = config.load(home, rules=path)
+    before = replaying.Side(office, WordModel(), with_waits(office.policy))
+    after = replaying.Side(draft, WordModel(), with_waits(draft.policy))
+    summary = replaying.replay(sources(), before, after, nothing, NOW)
+    assert summary.changed
+    for item in summary.changed:
+        assert item.before.measured
+        assert item.after.measured
+        assert set(item.changes) == {"promise"}
+    against_the_ledger = replace(summary.changed[0], same_waits=False)  # other waits were known then
+    assert not against_the_ledger.changes
 
 
 def outcome(**changes: Any) -> Outcome:

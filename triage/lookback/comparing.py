@@ -66,6 +66,7 @@ class Compared:
     subject: str
     before: Outcome
     after: Outcome
+    same_waits: bool = False  # measured promises rest on the same waits: those that are known today
 
     @property
     def changes(self) -> dict[str, tuple[str, str]]:
@@ -80,7 +81,8 @@ class Compared:
                 found[name] = _list(getattr(before, name)), _list(getattr(after, name))
         if _reply(before) != _reply(after):
             found["reply"] = _reply(before), _reply(after)
-        if not (before.measured or after.measured) and before.due_at != after.due_at:
+        comparable = self.same_waits or not (before.measured or after.measured)
+        if comparable and before.due_at != after.due_at:
             found["promise"] = _due(before), _due(after)
         return found
 

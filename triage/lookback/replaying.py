@@ -3,7 +3,8 @@
 Each mail is decided about with everything as it stands now, or as a draft has it, and compared
 
     without a draft     with what was decided then, by the ledger
-    with a draft        with what is decided by the configuration and model in force, on the same facts: what differs is the draft's doing
+    with a draft        with what is decided by the configuration and model in force, on the same facts: what differs is the draft's
+                        doing. Promises are computed from the waits that the ledger knows today, on both sides
 
 Mail comes from files, or from the folders of the support mailboxes over IMAP (EXAMINE and BODY.PEEK: no flag is touched).
 """
@@ -32,7 +33,7 @@ from triage.message import Message, Prediction
 from triage.parsing import DEFAULT_ORDER_PATTERNS, parse
 from triage.patterns import compiled
 from triage.performing import languages_of
-from triage.planning import Facts, Office, plan
+from triage.planning import Facts, Office, Promiser, plan
 from triage.records import History, Ticket
 from triage.services import Model
 
@@ -55,6 +56,7 @@ class Side:
 
     office: Office
     model: Model
+    promiser: Promiser | None = None  # None: nothing is measured, the configured first response is promised
 
 
 Lookup = Callable[[Iterable[str]], Mapping[str, Past]]  # fingerprints to what the ledger has of them
@@ -94,11 +96,11 @@ def replay(
             mails = [(source, message) for source, message in mails if message.fingerprint in known]
         texts = [message.own_words for _, message in mails]
         said = after.model.predict(texts) if texts else []
-        new = _decide(mails, said, after.office, known, now)
+        new = _decide(mails, said, after, known, now)
         if before is not None and before.model is not after.model:
             said = before.model.predict(texts) if texts else []
         old = (
-            _decide(mails, said, before.office, known, now)
+            _decide(mails, said, before, known, now)
             if before
             else [_then(known[mail.fingerprint]) for _, mail in mails]
         )
@@ -106,7 +108,15 @@ def replay(
             author = message.from_address.address if message.from_address else None
             where = message.message_id or source.where
             compared.append(
-                Compared(source.where if before else where, message.message_id, author, message.subject, one, other)
+                Compared(
+                    source.where if before else where,
+                    message.message_id,
+                    author,
+                    message.subject,
+                    one,
+                    other,
+                    same_waits=before is not None,
+                )
             )
     against = "the configuration in force" if before else "what was decided then"
     return Summary(read, unknown, tuple(compared), against)
@@ -136,29 +146,30 @@ def _parsed(source: Source, office: Office) -> Message:
 def _decide(
     mails: Sequence[tuple[Source, Message]],
     predictions: Sequence[Prediction],
-    office: Office,
+    side: Side,
     known: Mapping[str, Past],
     now: datetime,
 ) -> list[Outcome]:
     return [
-        _outcome(source, message, prediction, office, known.get(message.fingerprint), now)
+        _outcome(source, message, prediction, side, known.get(message.fingerprint), now)
         for (source, message), prediction in zip(mails, predictions, strict=True)
     ]
 
 
 def _outcome(
-    source: Source, message: Message, prediction: Prediction, office: Office, past: Past | None, now: datetime
+    source: Source, message: Message, prediction: Prediction, side: Side, past: Past | None, now: datetime
 ) -> Outcome:
     at = past.received_at if past else source.received_at or _claimed(message) or now
-    mailbox = past.mailbox if past and past.mailbox in office.settings.mailboxes else source.mailbox
+    mailbox = past.mailbox if past and past.mailbox in side.office.settings.mailboxes else source.mailbox
     facts = Facts(
         mailbox=mailbox,
         received_at=at,
         now=past.seen_at if past and past.seen_at >= at else at,
         prediction=prediction,
         history=History(_ticket(past), False, 0, 0),
+        promiser=side.promiser,
     )
-    decided = Outcome.of(plan(message, facts, office).decision.to_json())
+    decided = Outcome.of(plan(message, facts, side.office).decision.to_json())
     then = past.decision.get("silence") if past and past.decision else None
     if then in OF_THE_MOMENT and decided.silence is None:
         return replace(decided, reply=None, locale=None, silence=then)

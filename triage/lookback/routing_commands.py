@@ -101,6 +101,7 @@ def replay(
     force would decide otherwise than was decided then, by the ledger.
     """
     from triage.lookback import comparing, replaying
+    from triage.promises.promiser import from_ledger
 
     home: Path = context.obj["home"]
     office = config.load(home)
@@ -114,7 +115,10 @@ def replay(
     after = in_force
     if rules is not None or model_name is not None:
         draft = config.load(home, rules=rules) if rules else office
-        before, after = in_force, replaying.Side(draft, _model(home, model_name) if model_name else in_force.model)
+        model = _model(home, model_name) if model_name else in_force.model
+        ledger = home / office.settings.ledger
+        before = replaying.Side(office, in_force.model, from_ledger(ledger, office.policy, now))
+        after = replaying.Side(draft, model, from_ledger(ledger, draft.policy, now))
     sources = (
         replaying.from_files(paths, mailbox)
         if paths
