@@ -22,7 +22,7 @@ from typing import Self
 
 from imapclient import IMAPClient
 
-from tests.support.waiting import free_port, until_greeted
+from tests.support.waiting import LONG, free_port, until_greeted
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
 PASSWORD = "secret"
@@ -186,7 +186,7 @@ class Dovecot:
         """End the master and, through it, every child (SIGKILL would leave those running)."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
-            self._process.wait(15)
+            self._process.wait(LONG)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -38,7 +38,7 @@ def free_port() -> int:
         return port
 
 
-def until_greeted(port: int, greeting: bytes, seconds: float = 15.0) -> None:
+def until_greeted(port: int, greeting: bytes, seconds: float = LONG) -> None:
     """Until a server on *port* greets with *greeting*. Raises TimeoutError."""
 
     def greets() -> bool:

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Self
 
 from tests.support.letters import letter
+from tests.support.waiting import LONG
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -104,7 +105,7 @@ class Zygote:
     def stop(self) -> None:
         if self._process is not None and self._process.stdin is not None and self._process.stdout is not None:
             self._process.stdin.close()
-            self._process.wait(10)
+            self._process.wait(LONG)
             self._process.stdout.close()
             self._process = None
 
