@@ -22,9 +22,9 @@ from tests.unit.classifier_rows import rows
 from triage.classifier import manifest as manifests
 from triage.classifier import registry, training
 from triage.classifier.dataset import Dataset, DatasetError, Row
-from triage.classifier.encoder import encoder, sentences
+from triage.classifier.encoder import SentenceEncoder, encoder, sentences
 from triage.classifier.estimator import Classifier, decide
-from triage.classifier.features import HashedTfidf
+from triage.classifier.features import HashedTfidf, side_by_side
 from triage.classifier.masking import MAX_CHARACTERS, masked, names_pattern
 from triage.classifier.novelty import is_prose
 from triage.classifier.training import Trained
@@ -318,13 +318,41 @@ def test_any_text_becomes_a_row_of_length_one_or_nothing(texts: list[str]) -> No
 
 
 def test_the_encoder_gives_the_vectors_of_its_package() -> None:
-    texts = ["Where is my parcel with the blue chairs", "x", "你好吗", "Wo bleibt meine Lieferung vom letzten Dienstag"]
+    texts = [
+        "Where is my parcel with the blue chairs",
+        "x",
+        "你好吗",
+        "Wo bleibt meine Lieferung vom letzten Dienstag",
+        "two  spaces,\u00a0hard\u3000wide\u200b and none ´ at ﬁne ½",
+        "\u200b",
+        "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft",
+    ]
 
     whole, parts = encoder().encode(texts)
 
     expected = USE(threads=1).encode(texts)
     assert np.abs(whole - expected).max() < 1e-5
     assert np.abs(parts - expected).max() < 1e-5
+
+
+def test_the_encoder_gives_the_same_when_it_remembers_no_more_tokens() -> None:
+    small = SentenceEncoder()
+    chinese = "".join(chr(0x4E00 + i) for i in range(4000))
+    before = small.encode(["where is my parcel", chinese[:300]])
+
+    for start in range(0, len(chinese), 200):
+        small.encode([chinese[start : start + 200]])
+
+    assert np.abs(np.stack(small.encode(["where is my parcel", chinese[:300]])) - np.stack(before)).max() < 1e-5
+    assert np.abs(small.encode([chinese])[0] - SentenceEncoder().encode([chinese])[0]).max() < 1e-5
+
+
+@given(st.lists(st.text(max_size=80), min_size=1, max_size=4))
+@settings(max_examples=50, deadline=None)
+def test_views_side_by_side_are_those_of_the_union(trained: Trained, texts: list[str]) -> None:
+    views = trained.model.features_
+
+    assert np.abs((side_by_side(views, texts) - views.transform(texts)).toarray()).max() < 1e-6
 
 
 @given(st.lists(st.text(max_size=80), min_size=1, max_size=4))

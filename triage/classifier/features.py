@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from zlib import crc32
 
 import numpy as np
@@ -28,6 +28,17 @@ ENCODED_CHARACTERS = 400
 
 # Terms are counted in this many.
 COUNTED_CHARACTERS = 2000
+
+# Texts whose terms are counted at once: a text has some 2,400 of them, 16 bytes each.
+_AT_ONCE = 512
+
+
+class Terms(NamedTuple):
+    """What stands in each of some texts, one text after the other; those of a text in order, none twice."""
+
+    starts: Numbers  # shape (n_texts + 1,), where each text begins; the last is where the last one ends
+    columns: Numbers
+    values: Floats
 
 
 class HashedTfidf(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -59,8 +70,7 @@ class HashedTfidf(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.weight = weight
 
     def fit(self, texts: Sequence[str], y: object = None) -> Self:
-        counts = self._count(texts)
-        frequency = np.bincount(counts.indices, minlength=_BUCKETS)
+        frequency = np.bincount(self._count(texts).columns, minlength=_BUCKETS)
         kept = np.flatnonzero(frequency >= self.min_df)
         if len(kept) > self.max_features:
             kept = np.sort(kept[np.argsort(-frequency[kept], kind="stable")[: self.max_features]])
@@ -70,30 +80,40 @@ class HashedTfidf(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def transform(self, texts: Sequence[str]) -> sp.csr_matrix:
         """float32 of shape (n_texts, n_terms); rows have the length *weight*, or are empty."""
-        counts = self._count(texts)
-        columns = np.searchsorted(self.columns_, counts.indices).astype(np.int32)
-        known = columns < len(self.columns_)
-        known[known] = self.columns_[columns[known]] == counts.indices[known]
-        ends = np.concatenate([[0], np.cumsum(known)])[counts.indptr]
-        values = (1 + np.log(counts.data[known])) * self.idf_[columns[known]]
-        matrix = sp.csr_matrix(
-            (values.astype(np.float32), columns[known], ends), shape=(len(texts), len(self.columns_))
-        )
-        length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1))).ravel()
-        scale = np.divide(self.weight, length, out=np.zeros_like(length), where=length > 0)
-        matrix.data *= np.repeat(scale, np.diff(matrix.indptr)).astype(np.float32)
-        return matrix
+        found = self.terms(texts)
+        return sp.csr_matrix((found.values, found.columns, found.starts), shape=(len(texts), len(self.columns_)))
 
-    def _count(self, texts: Sequence[str]) -> sp.csr_matrix:
-        """How often each hashed term stands in each text: float32 of shape (n_texts, _BUCKETS), columns in order."""
+    def terms(self, texts: Sequence[str]) -> Terms:
+        """What `transform` says, without a matrix: making one takes as long as counting the terms of a short text."""
+        counts = self._count(texts)
+        columns = np.searchsorted(self.columns_, counts.columns)
+        known = columns < len(self.columns_)
+        known[known] = self.columns_[columns[known]] == counts.columns[known]
+        columns = columns[known]
+        starts = np.concatenate([[0], np.cumsum(known)])[counts.starts]
+        values = (1 + np.log(counts.values[known])) * self.idf_[columns]
+        owners = np.repeat(np.arange(len(texts)), np.diff(starts))
+        length = np.sqrt(np.bincount(owners, weights=values * values, minlength=len(texts)))
+        scale = np.divide(self.weight, length, out=np.zeros_like(length), where=length > 0)
+        return Terms(starts, columns, (values * scale[owners]).astype(np.float32))
+
+    def _count(self, texts: Sequence[str]) -> Terms:
+        """How often each hashed term stands in each text; columns are buckets."""
+        parts = [self._count_part(texts[start : start + _AT_ONCE]) for start in range(0, max(len(texts), 1), _AT_ONCE)]
+        sizes = np.concatenate([[0], *(np.diff(part.starts) for part in parts)])
+        return Terms(
+            np.cumsum(sizes),
+            np.concatenate([part.columns for part in parts]),
+            np.concatenate([part.values for part in parts]),
+        )
+
+    def _count_part(self, texts: Sequence[str]) -> Terms:
         short = [text[:COUNTED_CHARACTERS].lower() for text in texts]
         units, lengths = _words(short) if self.analyzer == "word" else _characters(short)
         terms, owners = _ngrams(units, np.repeat(np.arange(len(texts)), lengths), *self.ngram_range)
-        counts = sp.csr_matrix(
-            (np.ones(len(terms), dtype=np.float32), (owners, terms)), shape=(len(texts), _BUCKETS), dtype=np.float32
-        )
-        counts.sort_indices()
-        return counts
+        different, counts = np.unique(owners * _BUCKETS + terms, return_counts=True)
+        starts = np.searchsorted(different, np.arange(len(texts) + 1) * _BUCKETS)
+        return Terms(starts, (different % _BUCKETS).astype(np.int32), counts.astype(np.float32))
 
 
 _WORD = re.compile(r"\w+")
@@ -175,6 +195,35 @@ class SentenceVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
+
+
+def side_by_side(views: FeatureUnion, texts: Sequence[str]) -> sp.csr_matrix:
+    """What `views.transform` would give: float32 of shape (n_texts, n_features), but in each row every column of the last view, the
+    sentence vectors, is stored, also where it is 0.
+
+    The matrix is made at once: FeatureUnion's scheduler and SciPy's stacking take 2 ms, more than reading a short text.
+    """
+    *counted, last = [view for _, view in views.transformer_list]
+    blocks = [view.terms(texts) for view in counted]
+    vectors = last.transform(texts)
+    width = vectors.shape[1]
+    sizes = sum(np.diff(block.starts) for block in blocks) + width
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    index = np.int32 if starts[-1] <= np.iinfo(np.int32).max else np.int64
+    columns = np.empty(starts[-1], dtype=index)
+    values = np.empty(starts[-1], dtype=np.float32)
+    begin, first = starts[:-1].copy(), 0
+    for view, block in zip(counted, blocks, strict=True):
+        size = np.diff(block.starts)
+        places = np.repeat(begin - block.starts[:-1], size) + np.arange(len(block.columns))
+        columns[places] = block.columns + first
+        values[places] = block.values
+        begin += size
+        first += len(view.columns_)
+    places = begin[:, None] + np.arange(width)
+    columns[places] = np.arange(first, first + width)
+    values[places] = vectors
+    return sp.csr_matrix((values, columns, starts.astype(index)), shape=(len(texts), first + width))
 
 
 def union() -> FeatureUnion:

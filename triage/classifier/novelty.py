@@ -60,8 +60,8 @@ class Typical(BaseEstimator):  # type: ignore[misc]
 
 def is_prose(text: str) -> bool:
     """Whether *text* is made of words, in any script; "" is not."""
-    visible = [character for character in text if not character.isspace()]
-    letters = sum(character.isalpha() for character in visible)
+    visible = "".join(text.split())
+    letters = sum(map(str.isalpha, visible))
     return letters > 0 and (len(visible) < _LONG_ENOUGH or letters >= LEAST_LETTERS * len(visible))
 
 
