@@ -51,7 +51,7 @@ class TestPromise:
     def test_is_a_full_date_time_and_zone_in_the_customers_language(self, locale: str, expected: str) -> None:
         reply = CATALOG.render("logistics", locale, values())
         assert expected in reply.text
-        assert expected in reply.html
+        assert expected in reply.html.replace("\u00a0", " ")
 
     @pytest.mark.parametrize("locale", CATALOG.locales)
     @pytest.mark.parametrize("template", CATALOG.templates)
@@ -128,6 +128,12 @@ class TestPromise:
         day = ClosedDay(date(2026, 12, 24), "Christmas Eve", closed_until=time(13))
         text = CATALOG.render("neutral", locale, values(PromiseValues(DUE, BERLIN, closed_days=(day,)))).text
         assert expected in " ".join(text.split())
+
+    def test_breaks_a_line_of_html_after_commas_only(self) -> None:
+        closed = ClosedDay(date(2026, 12, 24), "Annual stocktaking, in all our warehouses from the north to the south")
+        html = CATALOG.render("neutral", "de", values(PromiseValues(DUE, BERLIN, closed_days=(closed,)))).html
+        assert "Mittwoch, 25.\u00a0November\u00a02026, 11:00\u00a0Uhr\u00a0(Berlin)" in html
+        assert "in all our warehouses from the north to the south)" in html
 
     def test_has_no_parentheses_inside_others(self) -> None:
         day = ClosedDay(date(2026, 12, 28), "Boxing Day (observed)")

@@ -54,22 +54,26 @@ def calendar(context: click.Context, team: str, weeks: int, as_json: bool) -> No
     special = hours.special_days(today.year + 1)
     if as_json:
         found = {"team": team, "zone": hours.config.zone, "days": days, "year": today.year + 1,
-                 "special_days": [_special(day) for day in special]}  # fmt: skip
+                 "special_days": [{**_special(day), "open": _spans(hours, day.day)} for day in special]}  # fmt: skip
         click.echo(json.dumps(found, ensure_ascii=False))
         return
     _show_calendar(Console(), team, hours, days, special, today.year + 1)
 
 
 def _day(hours: OpeningHours, day: date) -> dict[str, Any]:
+    because = next((_special(closed) for closed in hours.special_days(day.year) if closed.day == day), None)
+    return {"date": day.isoformat(), "weekday": f"{day:%a}", "open": _spans(hours, day), "special": because}
+
+
+def _spans(hours: OpeningHours, day: date) -> list[str]:
+    """When it is open on a local day, as "09:00-17:00"."""
     start = datetime.combine(day, time(), hours.zone)
     end = datetime.combine(day + timedelta(days=1), time(), hours.zone)
-    spans = [
+    return [
         f"{span.start.astimezone(hours.zone):%H:%M}-"
         + ("24:00" if span.end == end else f"{span.end.astimezone(hours.zone):%H:%M}")
         for span in hours.spans_between(start, end)
     ]
-    because = next((_special(closed) for closed in hours.special_days(day.year) if closed.day == day), None)
-    return {"date": day.isoformat(), "weekday": f"{day:%a}", "open": spans, "special": because}
 
 
 def _special(closed: ClosedDay) -> dict[str, str]:
@@ -92,9 +96,12 @@ def _show_calendar(
         opened = ", ".join(day["open"]) or "closed"
         table.add_row(f"{day['weekday']} {day['date']}", opened, escape(told), end_section=last_of_week)
     console.print(table)
-    table = Table("day", "", "name", title=f"Days in {year} with other hours: please confirm", title_justify="left")
+    table = Table(
+        "day", "", "open", "name", title=f"Days in {year} with other hours: please confirm", title_justify="left"
+    )
     for closed in special:
-        table.add_row(f"{closed.day:%a} {closed.day}", closed.why.value, escape(closed.name))
+        opened = ", ".join(_spans(hours, closed.day)) or "closed"
+        table.add_row(f"{closed.day:%a} {closed.day}", closed.why.value, opened, escape(closed.name))
     console.print(table if special else f"No holidays, half days or closures are configured for {year}.")
 
 
@@ -173,7 +180,7 @@ def _show_report(console: Console, found: Report) -> None:
                 _promise_row(table, f"  {language}", promises)
     _right(table)
     console.print(table)
-    table = Table("hours", "promise 50 %", "90 %", "95 %", "first answer 50 %", "90 %", "95 %", "answered")
+    table = Table("hours", "promise\n50 %", "\n90 %", "\n95 %", "first answer\n50 %", "\n90 %", "\n95 %", "\nanswered")
     for name, group in {"all": found.total, **found.teams}.items():
         table.add_row(name, *_three(group.length), *_three(group.first_response), str(group.first_response.n))
     _right(table)
@@ -205,6 +212,8 @@ def _three(q: Quantiles) -> tuple[str, str, str]:
 
 
 def _right(table: Table) -> None:
+    """Figures to the right; names stay whole."""
+    table.columns[0].no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
 

@@ -39,7 +39,7 @@ tr.inner td:first-child{padding-left:28px;color:var(--soft)}
 @media(max-width:520px){.panels{grid-template-columns:1fr}}
 @media print{:root{color-scheme:light;--ink:#000;--soft:#333;--paper:#fff;--card:#fff;--line:#999;--kept:#0072b2;--broken:#d55e00;
 --open:#aab4c0;--cell:#0072b2;--mark:#0072b2}body{padding:0;max-width:none;font-size:11pt}
-*{-webkit-print-color-adjust:exact;print-color-adjust:exact}h2{break-after:avoid}.panels{grid-template-columns:1fr 1fr}}
+*{-webkit-print-color-adjust:exact;print-color-adjust:exact}h2{break-after:avoid}.panels{grid-template-columns:1fr}}
 """
 
 _WITHIN = "Hours within which 50, 90 and 95 % of them lie"

@@ -13,7 +13,7 @@ from jinja2 import TemplateError
 
 from triage.errors import Problem
 from triage.templates.catalog import Catalog
-from triage.templates.promise_format import promise_facts
+from triage.templates.promise_format import promise_facts, unbroken
 from triage.templates.rendering import Renderer
 from triage.templates.samples import OPTIONAL, sample_values
 from triage.templates.values import RenderedReply, ReplyValues
@@ -49,7 +49,7 @@ def _fault(renderer: Renderer, template: str, values: ReplyValues) -> tuple[str,
     for fact in promise_facts(values.promise, renderer.locale, renderer.strings):
         if fact.values[0] not in reply.text or fact.label not in reply.text:
             return f"the text does not show '{fact.label}'", "Keep {{ promise }} on a line of its own"
-        if fact.main and fact.values[0] not in reply.html:
+        if fact.main and unbroken(fact.values[0]) not in reply.html:
             return "the HTML does not show the promise", "Let layout.html print the facts of a block"
     if values.ticket not in reply.subject:
         return "the subject lacks the reference", "Put [#{{ ticket }}] into the subject"

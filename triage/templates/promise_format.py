@@ -38,6 +38,8 @@ STRINGS: Mapping[str, frozenset[str]] = {
 }
 
 _SPACES = str.maketrans({"\u202f": " ", "\u00a0": " "})  # "11:00\u202fAM" is a box in older clients
+NO_BREAK = "\u00a0"
+LONGEST_UNBROKEN = 34  # characters: that many stand in a line on a telephone
 _HOURS_UP_TO = timedelta(hours=48)
 
 
@@ -66,6 +68,13 @@ def zone_label(zone: tzinfo, locale: Locale, at: datetime) -> str:
     known = locale.time_zones.get(key)
     named = known.get("city") if known else None
     return str(named) if named else city.replace("_", " ")
+
+
+def unbroken(value: str) -> str:
+    """*value* for HTML, where a line breaks after commas only: never between "11:00" and "Uhr", or "25" and "November"."""
+    return ", ".join(
+        part.replace(" ", NO_BREAK) if len(part) <= LONGEST_UNBROKEN else part for part in value.split(", ")
+    )
 
 
 def utc_offset_label(offset: timedelta) -> str:

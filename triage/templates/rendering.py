@@ -7,7 +7,7 @@ HTML are made of the blocks, so the two cannot say different things.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from babel import Locale
@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from triage.templates.environment import Source
 from triage.templates.markup import PROMISE_MARK, Block, html_line, one_line, parse, plain_text
-from triage.templates.promise_format import Fact, promise_facts
+from triage.templates.promise_format import Fact, promise_facts, unbroken
 from triage.templates.values import RenderedReply, ReplyValues
 
 
@@ -78,9 +78,15 @@ class Renderer:
 def layout_blocks(blocks: Sequence[Block]) -> list[LayoutBlock]:
     first_small = next((i for i, block in enumerate(blocks) if block.small), None)
     return [
-        LayoutBlock(block.kind, block.small, i == first_small, tuple(map(html_line, block.lines)), block.facts)
+        LayoutBlock(
+            block.kind, block.small, i == first_small, tuple(map(html_line, block.lines)), _unbroken(block.facts)
+        )
         for i, block in enumerate(blocks)
     ]
+
+
+def _unbroken(facts: Sequence[Fact]) -> tuple[Fact, ...]:
+    return tuple(replace(fact, values=tuple(map(unbroken, fact.values))) for fact in facts)
 
 
 def text_values(values: ReplyValues) -> dict[str, str | None]:
