@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import random
 import signal
@@ -49,7 +50,7 @@ class App:
         self._log = log.get()
         self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
         self._stop = asyncio.Event()
-        self._expired_at = self._clock.monotonic()
+        self._expired_at = -math.inf  # also where the daemon never runs for an hour on end
         self._looked_at = self._clock.now(), self._clock.monotonic()
         self._config_fault: str | None = None
         self._model_fault: str | None = None
