@@ -43,6 +43,9 @@ class Writer:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+        self._connection: sa.Connection | None = (
+            None  # kept open: to take one from the pool costs as much as a statement
+        )
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
@@ -64,6 +67,7 @@ class Writer:
         """Finish what is queued, then end the thread."""
         self._queue.put(None)
         self._thread.join()
+        self._forget_connection()
         self._engine.dispose()
 
     async def _result(self, call: _Waiting) -> Any:
@@ -86,11 +90,26 @@ class Writer:
             if last:
                 return
 
+    def _transaction(self, calls: list[_Waiting]) -> list[Any]:
+        """What *calls* give, committed; after any trouble the connection is thrown away."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        try:
+            with self._connection.begin():
+                return _results(self._connection, calls)
+        except BaseException:
+            self._forget_connection()
+            raise
+
+    def _forget_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
     def _together(self, group: list[_Waiting]) -> bool:
         """Run *group* in one transaction; False when any of it failed and nothing of it was kept."""
         try:
-            with self._engine.begin() as connection:
-                results = _results(connection, group)
+            results = self._transaction(group)
         except Exception:  # noqa: BLE001  each operation runs again alone, and there the error finds its owner
             return False
         for call, result in zip(group, results, strict=True):
@@ -99,8 +118,7 @@ class Writer:
 
     def _alone(self, call: _Waiting) -> None:
         try:
-            with self._engine.begin() as connection:
-                [result] = _results(connection, [call])
+            [result] = self._transaction([call])
         except TriageError as error:
             call.future.set_exception(error)
         except sa.exc.SQLAlchemyError as error:
