@@ -101,6 +101,7 @@ class Message:
     fingerprint: str  # hex SHA-256 over Message-ID, Date, From and body: see parsing.fingerprint
     defects: tuple[str, ...] = ()
     order_numbers: tuple[str, ...] = ()  # as the configured patterns matched them, upper case, in order, each once
+    calendar_method: str = ""  # of the first text/calendar part, lower case: "request", "reply" (RFC 6047, 2.4)
     enclosed_ids: tuple[str, ...] = ()  # Message-IDs of the mails and headers that are enclosed: what a bounce is about
 
     @property

@@ -112,6 +112,7 @@ def parse(
         fingerprint=_fingerprint(mail),
         defects=tuple(dict.fromkeys(defects)),
         order_numbers=order_numbers(f"{subject}\n{new_text}", order_patterns),
+        calendar_method=_calendar_method(mail),
         enclosed_ids=_enclosed_ids(mail),
     )
 
@@ -354,6 +355,11 @@ def _enclosed_ids(mail: Mail) -> tuple[str, ...]:
         body, _ = decoded(mail.data, part, at_most=_ENCLOSED_HEADERS)
         found.update((match[1].decode("ascii"), None) for match in _ENCLOSED_ID.finditer(body))
     return tuple(found)[:_MAX_ENCLOSED]
+
+
+def _calendar_method(mail: Mail) -> str:
+    part = next((leaf for leaf in mail.root.leaves() if leaf.content_type == "text/calendar"), None)
+    return part.params.get("method", "").strip().lower()[:40] if part is not None else ""
 
 
 def _attachments(mail: Mail, limits: Limits) -> tuple[tuple[Attachment, ...], list[str]]:

@@ -36,6 +36,12 @@ def new_words(text: str) -> str:
     return _new_words(_INVISIBLE.sub("", text), MAX_FORWARDS) or tidy(text)
 
 
+def has_quotation(text: str) -> bool:
+    """Whether *text* holds anything that somebody else wrote: a quotation or a forwarded mail."""
+    lines = [line(row) for row in text.split("\n", MAX_LINES)[:MAX_LINES]]
+    return own_blocks(lines)[1] is not None
+
+
 def _new_words(text: str, forwards: int) -> str:
     lines = [line(row) for row in text.split("\n", MAX_LINES)[:MAX_LINES]]
     blocks, forwarded = own_blocks(lines)

@@ -132,6 +132,11 @@ _NOTE = any_of(
 )
 _SAYS_SO = any_of(
     r"\bthis is an? (?:auto(?:matic|mated)?[ -]?(?:reply|response|answer)|out[ -]of[ -]office)",
+    r"\b(?:apologi[sz]e|sorry|apologies) for (?:this|the) auto(?:matic|mated)?[ -]?(?:reply|response)",
+    # challenge and response: a program asks the sender to prove to be a person
+    r"\b(?:verify|confirm|prove) (?:that )?you(?:['’]re| are) (?:a |an )?(?:human|person|real|legitimate|not a (?:robot|spammer))",
+    r"\b(?:list of )?approved senders\b.{0,80}\b(?:form|link|click|request)|\b(?:sender|e-?mail) verification (?:required|request)",
+    r"\b(?:click|reply|link)\b.{0,80}\bto (?:have|get|release) your (?:e-?mail|message) delivered",
     r"\bdies ist eine automatische|\b(?:c['’]est|ceci est) une réponse automatique",
     r"\bésta es una respuesta automática",
     r"\besta es una respuesta automática|\bquesta è una risposta automatica|\besta é uma resposta automática",

@@ -37,7 +37,7 @@ _WILL_ANSWER = any_of(
     r"|agents?|representatives?)) (?:\w+ ){0,3}"
     r"(?:will|shall|['’]ll|aims?|strive|try) (?:\w+ ){0,3}(?:respond|reply|get back|be in touch|contact|answer|review)",
     r"\b(?:we|you)['’]ll (?:\w+ ){0,2}(?:respond|reply|get back|be in touch|hear)|\byou will (?:receive|hear|get)",
-    r"\bhas been assigned\b|\bno need to reply\b",
+    r"\bhas been assigned\b|\bno need to reply\b|\bis being (?:reviewed|processed|looked into)\b",
     r"\b(?:wir|unser \w+|ein mitarbeiter) (?:werden|wird|melden|meldet|kümmern|antworten|bearbeiten)",
     r"\bnous (?:vous )?(?:répondrons|traiterons|reviendrons|contacterons|allons)",
     r"\b(?:notre équipe|un conseiller)\b.{0,40}\b(?:répond|contacter|trait)",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from triage.guarding.phrases import any_of, before_copy, flat, is_answer, is_forward, names_goods
+from triage.guarding.phrases import any_of, before_copy, first_person, flat, is_answer, is_forward, names_goods
 from triage.message import Message
 
 _READ = 6_000  # characters of the text; the returned mail may follow
@@ -56,8 +56,8 @@ _SUBJECT = any_of(
     r"\bleverings(?:fejl|feil|status)|\bleverans(?:fel|status)|\bei voi(?:tu)? (?:toimittaa|välittää)",
     r"\bei toimitettu|\btoimitus\w* epäonnistui",
     # Polish, Czech, Hungarian, Turkish, Russian, Ukrainian
-    r"\bniedostarcz|\bnie (?:można|udało się|dostarcz)|\bzwrot|\bnedoručiteln|\bnelze doručit|\bnedoruč|\bnepodařilo",
-    r"\bkézbesít|\bteslim edil|\biletilemedi|\bне ?доставл|\bне удалось|\bневозможно доставить|\bне вдалося",
+    r"\bniedostarcz|\bnie (?:można|udało się|(?:zosta\w+ )?dostarcz)|\bzwrot|\bnedoručiteln|\bnelze doručit|\bnedoruč|\bnepodařilo",
+    r"\bkézbesít|\bteslim edil|\biletilemedi|\bне ?доставл|\bне уда(?:лось|[её]тся)|\bневозможно доставить|\bне вдалося",
     r"\bнедоставл|\bвозврат",
     # Japanese, Chinese, Korean
     r"配信(?:不能|でき|に?失敗|エラー)|配達不能|配送不能|送信でき|送信(?:に)?失敗|未配達|エラーメール",
@@ -99,9 +99,9 @@ _SENTENCE = any_of(
     rf"\b{_MAIL}\b[^.!?]{{0,120}}\b(?:nicht|niet|no|não|non|n['’]a|nie|ikke|inte|nelze|nebyl\w*|nepodařilo)\b",
     rf"\b(?:konnte|could|impossible|imposible|impossibile|nie|nelze|nem|ikke|inte|ei)\b[^.!?]{{0,120}}\b{_MAIL}",
     r"\b(?:zustellung|ausgeliefert|zugestellt|empfänger|destinataire|destinatario|destinatário|geadresseerde"
-    r"|ontvanger|adresat|adresát|címzett)\b",
+    r"|ontvanger|adresat|adresát)\b|\bcímzett",
     r"\bкому|\bполучател|\bадресат|\bсообщени|\bписьм|\bодержувач|\balıcı|\bileti|\bmodtager|\bmottag|\bmottak",
-    r"\bvastaanottaja|\bviesti",
+    r"\bvastaanottaj|\bviesti",
     r"メール|宛先|配信|送信|受信者|邮件|郵件|信件|收件人|메일|수신자|메시지",
 )
 # People sign with an address, so beside a word about goods it is no sign.
@@ -123,17 +123,22 @@ def bounce(message: Message) -> str | None:
     server = _SERVER.search(beginning)
     if server is not None and not is_answer(message):
         return f"text: {server[0]}"
-    if _SUBJECT.search(message.subject) is None:
+    sign = _SMTP_CODE.search(words)
+    if _SUBJECT.search(message.subject) is None and (sign is None or _by_a_person(message, words)):
         return None
     # an address has dots, and would end the sentence it stands in
     sentence = server or _SENTENCE.search(_ADDRESS.sub("@", beginning))
-    sign = _SMTP_CODE.search(words)
     evidence = sign[0] if sign else None
     if evidence is None and not names_goods(f"{message.subject} {beginning}"):
         evidence = _returned(message) or _another_address(message, words)
     if evidence is None or sentence is None:
         return None
     return f"Subject: {message.subject[:80]} / {sentence[0]} / {evidence}"
+
+
+def _by_a_person(message: Message, words: str) -> bool:
+    """Whether a person may tell of a bounce here: under a subject that says nothing, the code of one is not enough."""
+    return is_answer(message) or first_person(words[:_BEGINNING]) or _another_address(message, words) is None
 
 
 def _returned(message: Message) -> str | None:

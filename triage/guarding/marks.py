@@ -64,6 +64,9 @@ _AUTOREPLY_HEADERS = (
     "x-ooo",
     "x-mailer-autoreply",
     "x-cron-env",
+    "x-asterisk-callerid",
+    "x-asterisk-vm-message-num",
+    "x-fax-id",
     "x-mailer-daemon",
 )
 # RFC 2369 and RFC 2919, and what list servers of before them wrote.
@@ -159,6 +162,10 @@ def null_sender(message: Message) -> str | None:
     return _shown("return-path", value) if _MAILER_DAEMON.fullmatch(value.strip("<>").partition("@")[0]) else None
 
 
+# RFC 7489, 7.2.1.1; RFC 8460, 5.3
+_DOMAIN_REPORT = re.compile(r"\s*report domain: ?\S{1,255}\s+submitter: ?\S{1,255}", re.IGNORECASE)
+
+
 def _report_type(message: Message) -> str:
     return dict(message.content_params).get("report-type", "").strip().lower()
 
@@ -184,12 +191,29 @@ def mdn(message: Message) -> str | None:
     return f"part {part}" if part else None
 
 
+# What is done with somebody else's invitation; REQUEST and PUBLISH come from whoever invites.
+_ANSWERS = frozenset({"reply", "counter", "declinecounter", "cancel", "refresh"})
+_CALENDAR_SENDER = re.compile(r"(?:^|<|\s)calendar[-_.](?:notification|server|noreply)[^\s@]*@", re.IGNORECASE)
+
+
+def calendar(message: Message) -> str | None:
+    """An answer to an invitation, written by the calendar of whoever was invited; or any mail of a calendar service."""
+    if message.calendar_method in _ANSWERS:
+        return f"part text/calendar; method={message.calendar_method}"
+    for name in ("sender", "from"):
+        if message.calendar_method and _CALENDAR_SENDER.search(value := _address(message, name)):
+            return _shown(name, value)
+    return None
+
+
 def report(message: Message) -> str | None:
     """Any other report of a machine: abuse feedback, TLS, DMARC."""
     kind = _report_type(message)
     if message.content_type == "multipart/report":
         return f"Content-Type: multipart/report; report-type={kind}"
     part = _part(message, ("message/feedback-report", "application/tlsrpt+gzip", "application/tlsrpt+json"))
+    if not part and (found := _DOMAIN_REPORT.match(message.subject)):
+        return _shown("subject", found[0])
     return f"part {part}" if part else _field(message, ("x-arf", "x-loop-abuse", "x-hmxmroriginalrecipient"))
 
 

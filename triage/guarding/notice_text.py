@@ -7,8 +7,11 @@ count together: a person may have any of them, hardly three.
 
 from __future__ import annotations
 
+import re
+
 from triage.guarding.phrases import any_of, first_person, flat, is_answer, is_passed_on
 from triage.message import Message
+from triage.text import has_quotation
 
 _READ = 6_000  # characters of the own words; what follows is read as the footer
 _BEGINNING = 400
@@ -19,7 +22,8 @@ _ENOUGH = 3
 _STATEMENT = any_of(
     r"\b(?:this|the following) (?:is|was) (?:an? )?(?:automat(?:ic|ed|ically)|auto-?(?:generated|reply|response|mated))",
     r"\bthis (?:e-?mail|message|mail|notification|notice) (?:is|was|has been) (?:sent |generated |created "
-    r"|produced )?(?:automatically|auto-?generated)\b",
+    r"|produced )?(?:automatically|auto-?generated)\b(?! (?:scanned|checked|filtered|forwarded|encrypted|translated|archived|signed))",
+    r"\bthis is (?:a |an )?(?:system|computer)[ -](?:generated )?(?:notification|message|e-?mail|mail|alert)\b",
     r"\bthis (?:e-?mail|message|mail|notification) (?:is|was|has been) (?:sent|generated|created) (?:from"
     r"|by) an? (?:automated|unmonitored|notification)",
     r"\bthis (?:automatically|auto)[ -]?generated (?:e-?mail|message|mail|notification)\b",
@@ -41,8 +45,8 @@ _STATEMENT = any_of(
     r"\bnão responda (?:a )?est[ea] (?:e-?mail|mensagem)",
     r"\b(?:dit|deze) (?:is een )?(?:bericht|e-?mail|mail)?\b.{0,20}\bautomatisch (?:gegenereerd|verzonden|aangemaakt|verstuurd)",
     r"\bniet te (?:antwoorden|reageren) op (?:deze|dit)",
-    r"\b(?:ta|niniejsza|to) (?:jest )?wiadomość\b.{0,40}\b(?:automatycz|wygenerowan)",
-    r"\b(?:nie|o nie) odpowiada(?:j|ć|nie) na (?:tę|ten|niniejsz)",
+    r"\b(?:(?:ta|niniejsza|to) (?:jest )?wiadomość\b.{0,40}|wiadomość (?:\w+ )?)\b(?:automatycz|wygenerowan)",
+    r"\b(?:nie|o nie) odpowiada(?:j|ć|nie) na (?:tę|ten|niniejsz)|\bprosimy (?:\w+ ){0,3}nie odpowiadać",
     r"\b(?:это|данное|настоящее) (?:письмо|сообщение)\b.{0,40}\bавтоматическ|\bне отвечайте на (?:это|данное)",
     r"\bцей лист\b.{0,30}\bавтоматичн|\bне відповідайте на це",
     r"\b(?:tato|tento) (?:zpráva|e-?mail)\b.{0,30}\bautomaticky\b|\bneodpovídejte (?:prosím )?na t",
@@ -77,7 +81,7 @@ _NEWSLETTER = any_of(
     r"\b(?:klick\w*|hier|link)\b[^.!?]{0,60}\b(?:abzumelden|abmelden|abbestellen|abzubestellen|auszutragen)",
     r"\b(?:se |me |vous )?(?:désinscri\w+|désabonn\w+)\b[^.!?]{0,60}(?:\bcliqu|\bici\b|\blien\b|https?:)",
     r"\bcliqu\w+ ici\b[^.!?]{0,40}(?:désinscri|désabonn)",
-    r"\b(?:darse de baja|cancelar (?:la |su )?suscripción|dejar de recibir)\b[^.!?]{0,60}(?:\bclic|\baquí\b|\benlace|https?:)",
+    r"\b(?:dar(?:se|te|me) de baja|cancelar (?:la |su )?suscripción|dejar de recibir)\b[^.!?]{0,60}(?:\bclic|\baquí\b|\benlace|https?:)",
     r"\bhaga clic aquí\b[^.!?]{0,40}baja",
     r"\b(?:annullare l['’]iscrizione|cancellarsi|disiscriver\w+)\b[^.!?]{0,60}(?:\bclic|\bqui\b|\blink|https?:)",
     r"\bcancelar (?:a )?(?:sua )?(?:inscrição|subscrição)\b[^.!?]{0,60}(?:\bcli|\baqui\b|https?:)",
@@ -93,6 +97,8 @@ _NEWSLETTER = any_of(
 _LETTER_BEGINS = (
     100  # characters; a newsletter comes to its subscription last, a customer who cannot unsubscribe begins with it
 )
+_LINK = re.compile(r"https?:")
+_LINK_WITHIN = 40  # characters behind the phrase; a short newsletter gives the address, and says "I" nowhere
 _FEW_WORDS = 600  # characters; in so short a text one who says "I" or "my" is a person
 _SCRIPT_MAILER = any_of(
     r"microsoft cdo|phpmailer|swift ?mailer|php/\d|^php\b|nodemailer|javamail|jakarta mail|\bdrupal|wordpress",
@@ -162,13 +168,18 @@ def _newsletter(words: str) -> str | None:
     if len(words) < _FEW_WORDS and first_person(words):
         return None
     found = _NEWSLETTER.search(words, _LETTER_BEGINS)
+    if (
+        found is None
+        and (found := _NEWSLETTER.search(words))
+        and not _LINK.search(words, found.start(), found.end() + _LINK_WITHIN)
+    ):
+        return None
     return found[0] if found else None
 
 
 def _footer(message: Message) -> str:
     """The end of the text, which the own words lack where it was taken for a legal footer; "" where it may be a quotation."""
-    quoted = len(message.new_text) * 2 < len(message.text)
-    return "" if quoted else flat(message.text[-_FOOTER:], _FOOTER)
+    return "" if has_quotation(message.text) else flat(message.text[-_FOOTER:], _FOOTER)
 
 
 def _signs(message: Message, words: str) -> tuple[tuple[int, str], ...]:

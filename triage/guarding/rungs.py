@@ -16,6 +16,7 @@ from triage.guarding.absence_text import absence
 from triage.guarding.acknowledgement_text import acknowledgement
 from triage.guarding.bounce_text import bounce
 from triage.guarding.notice_text import notice
+from triage.guarding.receipt_text import receipt
 from triage.guarding.reply_address import is_one_of
 from triage.guarding.senders import Answer, Sender, Senders
 from triage.identity import KIND_HEADER, is_own_message_id, own_message_ids
@@ -107,6 +108,10 @@ def _bounce(code: str) -> Check:
 
 def _mark(check: Callable[[Message], str | None]) -> Check:
     return lambda case: check(case.message)
+
+
+def _receipt(case: Case) -> str | None:
+    return marks.mdn(case.message) or receipt(case.message)
 
 
 def _no_reply(case: Case) -> str | None:
@@ -214,7 +219,15 @@ RUNGS: tuple[Rung, ...] = (
         of_a_form=True,
     ),
     Rung("dsn", "A delivery status notification.", "RFC 3464, RFC 6522", _bounce("dsn"), of_a_form=True),
-    Rung("mdn", "A receipt: read, displayed, deleted.", "RFC 8098", _mark(marks.mdn), of_a_form=True),
+    Rung(
+        "mdn", "A receipt: read, displayed, deleted.", "RFC 8098; Outlook without its marks", _receipt, of_a_form=True
+    ),
+    Rung(
+        "calendar",
+        "An answer to an invitation, or a calendar's own mail.",
+        "RFC 5546, 1.4; RFC 6047, 2.4",
+        _mark(marks.calendar),
+    ),
     Rung(
         "report",
         "Another report: abuse feedback, TLS, DMARC.",

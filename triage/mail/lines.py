@@ -13,7 +13,7 @@ MAX_LINE = 1_000  # characters compared; what announces a quotation is shorter (
 
 _ODD_SPACES = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 _QUOTE = re.compile(r"[ \t]{0,3}(?:>|＞|&gt;|\|[ \t]{0,2}(?=\S)(?!.*\|))[ \t]?")
-RULE = re.compile(r"[-_=*‐–—~#․·.]{5,}\Z")
+RULE = re.compile(r"[-_=*‐–—~#․·.━─═＝～〜＿]{5,}\Z")
 
 
 @dataclass(slots=True)

@@ -37,6 +37,9 @@ _TIME = re.compile(r"(?<!\d)\d{1,2}\s?[:.hｈ：]\s?\d{2}(?!\d)|[上下]午|오�
 _COLON_AT_END = re.compile(r"[:：][\s*_]*\Z")
 _ENDS_LIKE_ATTRIBUTION = re.compile(r"(?:[:：][\s*_>»]*|-{3,}\s*)\Z")
 _LABEL = re.compile(r"[\s*_>|]{0,6}([^\W\d_][^:：\t<>@]{0,28}?)[\s*_]{0,4}(?:[:：]|\t)[\s*_]{0,4}(.*)\Z")
+_GROUPWISE = re.compile(
+    r">>>\s[^>]{1,100}(?:<[^>]{3,200}>)?[^>]{1,40}\s>>>\Z"
+)  # >>> Name <address> 11/4/2025 3:12 PM >>>
 _SENTENCE_END = re.compile(r"[.!?。！？…][\s\"')\]]*\Z")
 _DASHED = re.compile(r"[\s>]{0,4}[-–—_=*‐~+#]{1,60}\s{0,3}([^\n]{3,90}?)\s{0,3}[:：]?\s{0,3}[-–—_=*‐~+#]{1,60}\s*\Z")
 _WROTE = any_word(words(WROTE))
@@ -87,6 +90,8 @@ def own_blocks(lines: list[Line]) -> tuple[list[list[Line]], int | None]:
 def quotation_at(lines: list[Line], number: int) -> tuple[int, int, bool] | None:
     """(first line, line behind, whether all that follows is quoted) of what announces a quotation at *number*."""
     line = lines[number]
+    if line.quoted and _GROUPWISE.match(line.low):
+        return number, number + 1, not _is_quoted(lines, number + 1)
     if line.quoted or line.blank:
         return None
     if line.text == ALL_QUOTED or _ABOVE.search(line.low):
@@ -194,6 +199,8 @@ def _behind_wrapped_values(lines: list[Line], number: int) -> int:
 
 def _label(low: str) -> tuple[str | None, str]:
     """The label that a line begins with, and its value; Notes writes labels alone, Chinese clients space them out."""
+    if low.startswith("|"):  # a row of a table: "| From | a@b.example |"
+        low = low.strip("| ").replace(" | ", ": ", 1)
     found = _LABEL.match(low)
     label, value = (found[1].strip(" *_"), found[2]) if found else (low.strip(" *_"), "")
     if label not in _KINDS and not label.isascii():

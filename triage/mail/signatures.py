@@ -17,11 +17,24 @@ _NAME_BEHIND_DASH = re.compile(r"(?:[-–—~/]{1,2}|\*)\s?[^\W\d_][\w.'’-]*(?
 _PUNCTUATION = " \t,.!;:-–—~*_()。！，、：；»«\"'"
 _SENT_FROM = re.compile(any_beginning(SENT_FROM))
 _DEVICE = re.compile(any_beginning(DEVICES))
+# "Please excuse my brevity", behind "Sent from my phone."
+_EXCUSE = re.compile(
+    r"[.,;-]\s[^.]{0,40}\b(?:brevity|typos?|autocorrect|kürze|tippfehler|brièveté|brevedad|brevità|brevidade|beknoptheid)\b.{0,30}\Z"
+)
+_SOMEBODY = re.compile(r"\b(?:i|you|we|it|ich|sie|wir|je|vous|yo|usted|io|eu|ik|u)\b")
+_JOINED = re.compile(r"\s*[,/&+]\s*|\s+(?:und|and|y|et|e|en|i|и|та|og|och|a|ja|és|ve)\s+")
+_ARTICLE = re.compile(r"(?:un|une|uno|een|einen?|with|mit|con)\s+")
 _LEGAL = re.compile(rf"[\s*_#>«\"'(]{{0,4}}(?:{any_beginning(LEGAL)})")
 _LEGAL_EVIDENCE = re.compile(any_beginning(LEGAL_EVIDENCE))
 _BANNER = re.compile(rf"[\s*_#>|«\"'(\[!⚠️]{{0,6}}(?:{any_beginning(BANNERS)})")
 _CLOSINGS = frozenset(phrase for phrases in CLOSINGS.values() for phrase in phrases)
 _WEAK = frozenset(WEAK_CLOSINGS)
+_SHORT = frozenset(phrase for phrase in _CLOSINGS if len(phrase) <= 4 and phrase.isascii() and phrase.isalpha()) - {
+    "best",
+    "bye",
+    "ihr",
+    "ihre",
+}
 _STRONG_STARTS = tuple(phrase for phrase in words(CLOSINGS) if len(phrase) >= 8 and phrase not in _WEAK)
 
 
@@ -76,13 +89,16 @@ def _ends_anywhere(lines: list[Line], number: int) -> bool:
 
 def _is_sent_from(low: str) -> bool:
     """ "Sent from my iPhone": a fixed beginning, then a device or an app, in a short line that is no sentence."""
-    if len(low) > 90 or len(low.split()) > 9 or low.endswith(("?", "!")):
+    low = _EXCUSE.sub("", low)
+    if len(low) > 110 or len(low.split()) > 12 or low.endswith(("?", "!")):
         return False
     low = low.strip("-–—_*<>[]() .")
     found = _SENT_FROM.match(low)
     if not found:
         return low.endswith(("から送信", "에서 보냄", "gesendet", "küldve")) and _DEVICE.search(low) is not None
     rest = low[found.end() :]
+    if len(rest.split()) > 7 and _SOMEBODY.search(rest):
+        return False
     return (_DEVICE.search(rest) or _DEVICE.search(found[0])) is not None and "," not in rest
 
 
@@ -108,7 +124,7 @@ def _is_footer(lines: list[Line]) -> bool:
 
 def _is_closing(lines: list[Line], number: int, end: int) -> bool:
     low = lines[number].low.strip(_PUNCTUATION)
-    strong = low in _CLOSINGS and low not in _WEAK
+    strong = (low in _CLOSINGS and low not in _WEAK) or _is_joined_closing(low) or _is_short_closing(lines[number])
     weak = low in _WEAK
     if not strong and not weak and len(low) <= 70:
         # "Mit freundlichen Grüßen Erika Muster", "Thanks and best regards, Erika"
@@ -121,6 +137,21 @@ def _is_closing(lines: list[Line], number: int, end: int) -> bool:
     if strong:
         return len(below) <= 25 and all(len(line.text) <= _SIGNATURE_WIDTH for line in below[:3])
     return 0 < len(below) <= 4 and all(_is_name(line.text) for line in below[:1]) and len(below[0].text) <= 40
+
+
+def _is_joined_closing(low: str) -> bool:
+    """ "Muchas gracias y un saludo": several formulas, one of which is no mere thanks."""
+    if len(low) > 70:
+        return False
+    parts = [part for part in _JOINED.split(low) if part]
+    known = [part for part in parts if part in _CLOSINGS or part in _WEAK or _ARTICLE.sub("", part) in _CLOSINGS]
+    return len(parts) > 1 and len(known) == len(parts) and any(part not in _WEAK for part in parts)
+
+
+def _is_short_closing(line: Line) -> bool:
+    """ "VG Kim": an abbreviated formula with the name behind it in the same line."""
+    formula, _, name = line.text.strip().partition(" ")
+    return formula.lower().strip(_PUNCTUATION) in _SHORT and _is_name(name) and len(name) <= 30
 
 
 def _is_closing_with_name(low: str) -> bool:
