@@ -25,7 +25,7 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 
 
 def run(
-    home: Home, *arguments: str, env: Mapping[str, str] | None = None, seconds: float = 60
+    home: Home, *arguments: str, env: Mapping[str, str] | None = None, seconds: float = 180
 ) -> subprocess.CompletedProcess[str]:
     """One command of `triage` in *home*, to its end."""
     command = [str(TRIAGE), "--home", str(home.path), *arguments]

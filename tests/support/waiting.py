@@ -11,7 +11,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _PORTS = range(15_000, 32_000)  # below those that the kernel gives to whoever asks for any port
-LONG = 30.0  # seconds: a machine under load may take its time, a healthy one takes a fraction
+LONG = 60.0  # seconds: a machine under load may take its time, a healthy one takes a fraction
 _dice = random.SystemRandom()  # not to be seeded: processes side by side draw different ports
 
 
