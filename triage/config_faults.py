@@ -76,7 +76,19 @@ def _told(document: Document, detail: ErrorDetails, model: type[BaseModel]) -> I
         yield from _of_ours(document, key, detail["msg"].removeprefix("Value error, "), given)
     else:
         fault, remedy = _of_pydantic(kind, detail)
+        if given is None and kind in _TYPES:
+            fault, remedy = _nothing_there(model, key, _TYPES[kind])
         yield document.problem(key, fault, remedy)
+
+
+def _nothing_there(model: type[BaseModel], key: Key, wanted: str) -> tuple[str, str]:
+    """A key or an entry of a list with nothing behind it."""
+    if key and isinstance(key[-1], int):
+        return "there is nothing behind the -", "Write the entry, or take the - out"
+    around = _at(model, key[:-1])
+    fields = around.model_fields if isinstance(around, type) and issubclass(around, BaseModel) else {}
+    required = any(field.is_required() for name, field in fields.items() if (field.alias or name) in key[-1:])
+    return "the key has no value", f"Write {wanted} behind it" + ("" if required else ", or take the key out")
 
 
 def _key(document: Document, detail: ErrorDetails) -> Key:
@@ -112,12 +124,12 @@ def _of_ours(document: Document, key: Key, message: str, given: object) -> Itera
 def _of_pydantic(kind: str, detail: ErrorDetails) -> tuple[str, str]:
     given, context = detail["input"], detail.get("ctx", {})
     shown = _shown(given)
-    if given is None and kind in _TYPES:
-        return "the key has no value", f"Write {_TYPES[kind]} behind it, or take the key out"
     if kind == "literal_error":
         allowed = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         near = difflib.get_close_matches(str(given), allowed, n=1)
         remedy = f"Did you mean '{near[0]}'? Allowed" if near else "Allowed"
+        if isinstance(given, bool):
+            remedy = "YAML reads yes, no, on and off as true and false. Allowed"
         return f"{shown} is not allowed here", f"{remedy}: {', '.join(allowed)}"
     if kind in _TYPES:
         return f"{shown} is not {_TYPES[kind]}", _how_to_write(kind, given)
@@ -131,6 +143,8 @@ def _of_pydantic(kind: str, detail: ErrorDetails) -> tuple[str, str]:
         if "[a-z]{2}" in pattern:
             more = next((word for word in ("none", "any") if word in pattern), None)
             return f"{shown} is no language", f"Write a code such as de or en{f', or {more}' if more else ''}"
+        if shown.endswith(":'"):
+            return f"{shown} ends with a colon", "Write the name without it"
         return f"{shown} has characters that are not allowed here", f"It must look like {pattern}"
     if kind in ("too_short", "string_too_short"):
         return "there is nothing in it", "Write at least one value, or take the key out"
@@ -145,6 +159,8 @@ def _how_to_write(kind: str, given: object) -> str:
         return 'YAML reads yes, no, on and off as true and false; put the word in quotes, as in "no"'
     if kind == "string_type" and isinstance(given, int | float):
         return f'Put it in quotes: "{given}"'
+    if kind == "string_type" and isinstance(given, list | dict):
+        return "Write one value"
     if kind in ("tuple_type", "list_type"):
         return "Write [one, two], or a line '- one' for each"
     if kind in ("dict_type", "model_type", "model_attributes_type"):
@@ -157,6 +173,8 @@ def _shown(given: object) -> str:
         return "a block of keys"
     if isinstance(given, list):
         return "a list"
+    if isinstance(given, bool):
+        return str(given).lower()
     if isinstance(given, str) and _is_short(given) and given.isprintable():
         return f"'{given}'"  # not as repr has it, which doubles every backslash of an expression
     return repr(given) if _is_short(given) else "what stands here"

@@ -155,6 +155,11 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
         'Put it in quotes, as in "*@example.com"',
     ),
     (
+        r"found unknown escape character",
+        "a backslash in double quotes begins an escape that YAML does not know",
+        "Put expressions in single quotes, as in 'rma-\\d{5}'",
+    ),
+    (
         r"mapping values are not allowed",
         "there is a second colon, or the line is indented wrongly",
         'Put a text that holds ": " in quotes; keys of one block start in the same column',

@@ -67,7 +67,7 @@ def parse_hours(value: object) -> tuple[Minutes, ...]:
         return ((0, MINUTES_OF_A_DAY),)
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list | tuple) or not texts or not all(isinstance(text, str) for text in texts):
-        raise ValueError("write a span like '09:00-17:00', a list of spans, 'closed' or '24h'")
+        raise ValueError("that is no span of hours; write '09:00-17:00' in quotes, a list of spans, 'closed' or '24h'")
     joined: list[Minutes] = []
     for start, end in sorted(map(parse_span, texts)):
         if joined and start < joined[-1][1]:
