@@ -36,7 +36,7 @@ OLDEST = timedelta(days=366)  # of an arrival that is believed
 SOON = timedelta(minutes=30)  # the least that "most people hear from us within" says
 NEUTRAL, FOLLOW_UP = "neutral", "follow-up"  # templates that every language has
 # Silences behind which a person waits all the same: such a ticket is measured, though nothing was promised.
-WAITING = frozenset({"paused", "marketplace"})
+WAITING = frozenset({"paused", "breaker", "marketplace"})
 
 
 class Promiser(Protocol):
@@ -181,7 +181,7 @@ def _circumstances(facts: Facts, office: Office, mailbox: Mailbox) -> guard.Circ
         replies_to_sender=facts.history.replies_to_sender,
         replies_to_domain=facts.history.replies_to_domain,
         caps=office.settings.caps,
-        paused=facts.stopped is not None,
+        stopped=facts.stopped,
     )
 
 

@@ -19,7 +19,10 @@ DATA = Path(__file__).parents[1] / "data" / "mail"
 CLIENTS = yaml.safe_load((DATA / "clients.yaml").read_text("utf-8"))
 LAYOUTS = yaml.safe_load((DATA / "layouts.yaml").read_text("utf-8"))
 MACHINES = yaml.safe_load((DATA / "machines.yaml").read_text("utf-8"))
-HEAD = "From: Kim Poe <kim@mail.example>\nTo: help@lumo.example\nSubject: Re: 4711\nMIME-Version: 1.0\nContent-Type: text/%s; charset=utf-8\n\n"
+HEAD = (
+    "From: Kim Poe <kim@mail.example>\nTo: help@lumo.example\nSubject: Re: 4711\nMIME-Version: 1.0\n"
+    "Content-Type: text/%s; charset=utf-8\n\n"
+)
 
 
 def squeezed(text: str) -> str:

@@ -196,9 +196,12 @@ def test_a_second_copy_of_the_same_mail_is_not_answered() -> None:
     assert made.rendered is None
 
 
-def test_replies_that_are_switched_off_leave_the_rest_as_it_is() -> None:
-    made = planned(letter(1), stopped="paused")[1]
+@pytest.mark.parametrize("why", ["paused", "breaker"])
+def test_replies_that_are_switched_off_leave_the_rest_as_it_is(why: str) -> None:
+    made = planned(letter(1), stopped=why)[1]
     assert [effect.kind for effect in made.effects] == [Kind.FORWARD, Kind.FILE]
+    assert made.decision.silence == why
+    assert made.waited_for
 
 
 def test_effects_that_may_happen_once_are_named_after_the_mail_and_not_after_its_place() -> None:

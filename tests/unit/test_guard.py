@@ -86,7 +86,8 @@ BY_CIRCUMSTANCES = {
     "conversation": {"acknowledged_at": NOW - timedelta(days=2)},
     "cap-sender": {"replies_to_sender": 3},
     "cap-domain": {"replies_to_domain": 100},
-    "paused": {"paused": True},
+    "paused": {"stopped": "paused"},
+    "breaker": {"stopped": "breaker"},
 }
 
 

@@ -45,7 +45,7 @@ class Circumstances:
     replies_to_sender: int = 0  # automatic replies within the span of caps.per_sender
     replies_to_domain: int = 0
     caps: Caps = field(default_factory=Caps)
-    paused: bool = False
+    stopped: str | None = None  # why no replies go out at present: "paused", "breaker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,7 +390,14 @@ RUNGS: tuple[Rung, ...] = (
         "paused",
         "Replies are paused.",
         "triage pause",
-        lambda case: "replies are paused" if case.at.paused else None,
+        lambda case: "replies are paused" if case.at.stopped == "paused" else None,
+        of_a_form=True,
+    ),
+    Rung(
+        "breaker",
+        "More replies than caps.per_minute: none go out until triage resume.",
+        "Loops between two machines; config/triage.yaml",
+        lambda case: "the breaker is open" if case.at.stopped == "breaker" else None,
         of_a_form=True,
     ),
     Rung(

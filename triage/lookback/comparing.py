@@ -12,7 +12,17 @@ from triage.promises.due_date import CONFIGURED
 
 # Silences that are due to the moment: they cannot be found out afterwards, and no rule changes them.
 OF_THE_MOMENT = frozenset(
-    {"before-start", "too-old", "duplicate", "conversation", "cap-sender", "cap-domain", "paused", "colleague"}
+    {
+        "before-start",
+        "too-old",
+        "duplicate",
+        "conversation",
+        "cap-sender",
+        "cap-domain",
+        "paused",
+        "breaker",
+        "colleague",
+    }
 )
 EXAMPLES = 3  # mails shown for each change
 
