@@ -120,7 +120,8 @@ class Worker:
             if self.progress_at - reconciled_at > RECONCILE_EVERY:
                 self._cursor, reconciled_at = 1, self.progress_at
             if watch is not None and (not self._batches or self.progress_at - looked_at > LOOK_EVERY):
-                await watch.look()  # before new mail: answers that are there are known when a promise is made
+                if await watch.look():  # before new mail: answers that are there are known when a promise is made
+                    self._retried_at = -RETRY_PAUSE  # what it has planned goes out now
                 looked_at = self.progress_at
             await self._fetch_and_process(pipeline, first_start, live=live)
             if live:

@@ -59,8 +59,8 @@ class Watch:
         self._told_missing: set[str] = set()
         self._log = log.get().bind(mailbox=mailbox.name)
 
-    async def look(self) -> None:
-        """Once through everything. Raises TransientError and LedgerError: look again later."""
+    async def look(self) -> bool:
+        """Once through everything; whether something is to be sent now. Raises TransientError and LedgerError: look again later."""
         services = self._services
         now = services.clock.now()
         mine = services.office.settings.mailboxes[self._mailbox.name]
@@ -72,12 +72,13 @@ class Watch:
             await self._look_through(folder, self._needs_no_answer, now)
         if self._is_time("flags", FLAGS_EVERY):
             await self._answered_flags(now)
+        planned = 0
         if self._is_time("reminders", REMIND_EVERY):
-            await self._remind(now)
-            await self._renew(now)
+            planned = await self._remind(now) + await self._renew(now)
         for ticket, team in await services.ledger.tickets.break_overdue(self._mailbox.name, now):
             services.metrics.promises.labels(team, TicketOutcome.BROKEN).inc()
             self._log.warning("promise_broken", ticket=ticket, team=team)
+        return planned > 0
 
     def _is_time(self, what: str, seconds: float) -> bool:
         """Whether *seconds* have passed since this was last true."""
@@ -188,7 +189,9 @@ class Watch:
 
     # -- before a promise breaks -------------------------------------------------------------------------------------------
 
-    async def _remind(self, now: datetime) -> None:
+    async def _remind(self, now: datetime) -> int:
+        """Plan the reminders that are due; how many."""
+        planned = 0
         office = self._services.office
         for promise in await self._services.ledger.tickets.unreminded(self._mailbox.name, now, now + AHEAD):
             team = office.policy.teams.get(promise.team)
@@ -197,6 +200,8 @@ class Watch:
             hours = self._hours(promise)
             if reminder.is_time(promise, team.remind_before, now, hours):
                 await self._remind_of(promise, team, hours, now)
+                planned += 1
+        return planned
 
     async def _remind_of(self, promise: OpenPromise, team: Team, hours: OpeningHours, now: datetime) -> None:
         """Flag the mail, raise the priority, plan the reminder; the last is what makes it known as done."""
@@ -207,13 +212,15 @@ class Watch:
             except CommandRefused as error:
                 self._log.warning("flag_refused", ticket=promise.ticket, detail=str(error))
         await services.ledger.tickets.raise_priority(promise.ticket, reminder.RAISED[promise.priority])
-        sender = services.office.settings.mailboxes[self._mailbox.name].addresses[0]
+        mine = services.office.settings.mailboxes[self._mailbox.name]
+        sender = mine.addresses[0]
         domain = sender.rpartition("@")[2]
         print_ = promise.fingerprint
         message_id = outbound_message_id(Kind.REMINDER, print_, team.inbox, domain)
         envelope = reminder.Envelope(
             sender, services.office.settings.shop.name, team.inbox, message_id,
             outbound_message_id(Kind.FORWARD, print_, promise.decision.get("inbox") or team.inbox, domain), now,
+            mine.no_answer_needed[0] if mine.no_answer_needed else None,
         )  # fmt: skip
         effect = NewEffect(
             Kind.REMINDER, team.inbox, f"reminder:{promise.ticket}", sender, message_id,
@@ -225,12 +232,13 @@ class Watch:
             "reminded", ticket=promise.ticket, team=promise.team, due=promise.due_at.isoformat("T", "minutes")
         )
 
-    async def _renew(self, now: datetime) -> None:
-        """Where the owner wants it: a later date to the customer, in the last part of the wait, like the reminder."""
+    async def _renew(self, now: datetime) -> int:
+        """Where the owner wants it: a later date to the customer, in the last part of the wait, like the reminder; how many."""
+        planned = 0
         services = self._services
         teams = services.office.policy.teams
         if services.stopped is not None or not any(team.renew for team in teams.values()):
-            return
+            return planned
         for promise in await services.ledger.tickets.unrenewed(self._mailbox.name, now, now + AHEAD):
             team = teams.get(promise.team)
             if team is None or not team.renew or not promise.decision.get("customer"):
@@ -242,6 +250,8 @@ class Watch:
             later = services.promiser.renewed(promise.ticket, now)
             if later is not None and later.due_at is not None and later.due_at > promise.due_at:
                 await self._renew_for(promise, later, now)
+                planned += 1
+        return planned
 
     async def _renew_for(self, promise: OpenPromise, later: Promise, now: datetime) -> None:
         services, office = self._services, self._services.office

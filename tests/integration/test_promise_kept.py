@@ -265,6 +265,41 @@ async def test_a_later_date_is_written_once_where_the_team_says_so(
     assert tickets(desk)[letter_id(1)].due_at == due  # the first promise is the one that counts
 
 
+async def test_a_team_that_wants_neither_reminder_nor_later_dates_gets_none_and_the_promise_breaks_once(
+    dovecot: Dovecot, smtp: FaultSmtp, desk: Home
+) -> None:
+    desk.routing["teams"]["frontdesk"] |= {"reminder": "never"}
+    desk.write()
+    async with office_day(dovecot, user_of(desk), desk, STARTS) as day:
+        await day.customer_writes(1, MONDAY)
+        due = tickets(desk)[letter_id(1)].due_at
+        for minutes in (-50, -20, -5, 1, 30):
+            await day.until(due + timedelta(minutes=minutes))
+    assert sorted(kinds(smtp)) == ["forward", "reply"]
+    assert not any(b"\\Flagged" in flags for flags in dovecot.flags(user_of(desk), "Triaged/Front desk").values())
+    assert len(events(desk, "broken")) == 1
+    row = tickets(desk)[letter_id(1)]
+    assert (row.priority, row.outcome) == ("normal", "broken")
+
+
+async def test_a_reminder_that_comes_back_makes_no_ticket_and_is_no_answer(
+    dovecot: Dovecot, smtp: FaultSmtp, desk: Home
+) -> None:
+    async with office_day(dovecot, user_of(desk), desk, STARTS) as day:
+        await day.customer_writes(1, MONDAY)
+        due = tickets(desk)[letter_id(1)].due_at
+        await day.until(due - timedelta(minutes=30))
+        (sent,) = [mail for mail in smtp.accepted if b"X-Triage-Kind: reminder" in mail.content]
+        await day.appears(
+            sent.content, due - timedelta(minutes=25)
+        )  # a provider that keeps a copy of all that it sends
+        await day.appears(sent.content, due - timedelta(minutes=20), folder="INBOX")  # an inbox that leads back to us
+        await day.until(due - timedelta(minutes=5))
+    assert sorted(kinds(smtp)) == ["forward", "reminder", "reply"]
+    assert len(events(desk, "opened")) == 1
+    assert tickets(desk)[letter_id(1)].first_response_at is None
+
+
 async def test_the_answered_flag_counts_where_no_copy_is_seen(dovecot: Dovecot, smtp: FaultSmtp, desk: Home) -> None:
     async with office_day(dovecot, user_of(desk), desk, STARTS) as day:
         await day.customer_writes(1, MONDAY)

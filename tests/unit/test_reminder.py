@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,6 +59,15 @@ def test_nobody_is_reminded_while_closed_or_too_late(
         assert HOURS.is_open(now)
         assert now < opened + length
         assert HOURS.business_time_between(now, opened + length) <= before
+
+
+@pytest.mark.parametrize("folder", ["Erledigt/Keine Antwort nötig", None])
+def test_the_folder_for_what_needs_no_answer_is_named_where_there_is_one(folder: str | None) -> None:
+    now = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
+    envelope = reminder.Envelope("support@shop.example", "Shop", "p@shop.example", "<r@x>", None, now, folder)
+    text = parse(reminder.compose(promise(), envelope, HOURS)).text
+    assert ("no answer is needed" in text) is (folder is not None)
+    assert (folder or "Ticket") in text
 
 
 def test_the_reminder_is_known_as_ours_wherever_it_is_read_back() -> None:

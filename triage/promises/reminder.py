@@ -32,6 +32,7 @@ class Envelope:
     message_id: str
     forward_id: str | None  # Message-ID of the forward, below which clients show the reminder
     date: datetime
+    no_answer_folder: str | None = None  # where colleagues move what needs no answer; None: there is no such folder
 
 
 def is_time(promise: OpenPromise, before: timedelta, now: datetime, hours: OpeningHours) -> bool:
@@ -58,11 +59,16 @@ def compose(promise: OpenPromise, envelope: Envelope, hours: OpeningHours) -> by
     ]
     width = max(len(label) for label, _ in lines) + 1
     facts = "\n".join(f"{label + ':':{width}} {value}" for label, value in lines)
+    unneeded = (
+        f'If no answer is needed, move the mail to the folder "{envelope.no_answer_folder}".\n'
+        if envelope.no_answer_folder
+        else ""
+    )
     mail = text_part(
         "Nobody has answered this customer yet, as far as can be seen in the folder for sent mail.\n\n"
         f"{facts}\n\n"
         "Answer the customer's mail or its forward; this reminder reaches nobody else and comes once.\n"
-        'If no answer is needed, move the mail to the folder "No answer needed".\n'
+        f"{unneeded}"
     )
     set_address(mail, "From", envelope.sender, envelope.shop_name)
     set_address(mail, "To", envelope.recipient)
