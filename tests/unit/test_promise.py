@@ -258,7 +258,7 @@ class TestLearning:
         promise = estimator.opened("a", team="desk", priority="2", at=MONDAY)
         assert estimator.answered("a", MONDAY + timedelta(hours=1))
         state = estimator.export_state()
-        estimator.remember("a", promise, priority="2")
+        estimator.learn("a", team="desk", priority="2", at=promise.opened_at, due_at=promise.due_at)
         assert not estimator.answered("a", MONDAY + timedelta(hours=2))
         assert not estimator.closed("nobody", MONDAY)
         assert estimator.export_state() == state

@@ -67,23 +67,14 @@ class Estimator:
         self._raised = 0.0
         self._raised_of: dict[str, float] = {}  # by group
 
-    def opened(
-        self,
-        case_id: str,
-        *,
-        team: str,
-        priority: str,
-        at: datetime,
-        language: str | None = None,
-        written_at: datetime | None = None,
-    ) -> Promise:
+    def opened(self, case_id: str, *, team: str, priority: str, at: datetime, language: str | None = None) -> Promise:
         """A ticket came in: the promise for it, which is remembered and counted from now on.
 
-        The same as `advance`, `promise` and `remember` in turn, for callers that decide and record in one step.
+        The same as `advance`, `promise` and `learn` in turn, for callers that decide and record in one step.
         """
-        self.advance(written_at or at)
-        promise = self.promise(team=team, priority=priority, at=at, language=language, written_at=written_at)
-        self.remember(case_id, promise, priority=priority)
+        self.advance(at)
+        promise = self.promise(team=team, priority=priority, at=at, language=language)
+        self.learn(case_id, team=team, priority=priority, at=at, language=language, due_at=promise.due_at)
         return promise
 
     def promise(
@@ -102,13 +93,6 @@ class Estimator:
         """
         return self._promise(team, language, priority, at, max(at, written_at or at), first_response)
 
-    def remember(self, case_id: str, promise: Promise, *, priority: str) -> None:
-        """Take a ticket into the sample, and count its promise as kept or broken when the time comes.
-
-        A case that is open already stays as it is: a second mail does not restart the clock.
-        """
-        self._take(case_id, promise.team, promise.language, priority, promise.opened_at, promise.due_at)
-
     def learn(
         self,
         case_id: str,
@@ -119,8 +103,16 @@ class Estimator:
         language: str | None = None,
         due_at: datetime | None = None,
     ) -> None:
-        """Take a ticket into the sample as it was written down: promised *due_at*, or nothing (imported history)."""
-        self._take(case_id, team, language, priority, at, due_at)
+        """Take a ticket into the sample, and count its promise as kept or broken when the time comes.
+
+        A case that is open already stays as it is: a second mail does not restart the clock. *due_at* None: no date was stated, or
+        it is imported history.
+        """
+        known = self._known.get(case_id)
+        if known and (known.ended_at is None or known.opened_at == at):
+            return
+        ticket = Ticket(case_id, team, language, priority, at, self._backlog[team], due_at, judged=due_at is None)
+        self._follow(ticket, hold=True)
 
     def answered(self, case_id: str, at: datetime) -> bool:
         """A person answered the customer; False where no such ticket is open."""
@@ -271,23 +263,6 @@ class Estimator:
         softer = _span(sample.curve.quantile(TYPICAL_LEVEL, age=age)) if sample.measured >= TYPICAL_LEAST else None
         typical = None if softer is None else stated_instant(hours.add_business_time(opened_at, softer), now, hours)
         return replace(promise, due_at=due, steps=steps, typical=typical if typical and typical < due else None)
-
-    def _take(
-        self,
-        case_id: str,
-        team: str,
-        language: str | None,
-        priority: str,
-        opened_at: datetime,
-        due_at: datetime | None,
-    ) -> None:
-        known = self._known.get(case_id)
-        if known and (known.ended_at is None or known.opened_at == opened_at):
-            return
-        self._follow(
-            Ticket(case_id, team, language, priority, opened_at, self._backlog[team], due_at, judged=due_at is None),
-            hold=True,
-        )
 
     def _follow(self, ticket: Ticket, *, hold: bool) -> None:
         """Wait for what becomes of a ticket and of its promise."""
