@@ -30,17 +30,21 @@ class Findings:
         return any(problem.severity == "error" for problem in self.problems)
 
 
-async def check(home: Path, *, offline: bool = False) -> Findings:
-    """Look at everything in *home* and, unless *offline*, log in everywhere; never raises for a fault of the operator's."""
+async def check(home: Path, *, offline: bool = False, rules: Path | None = None) -> Findings:
+    """Look at everything in *home* and, unless *offline*, log in everywhere; never raises for a fault of the operator's.
+
+    Args:
+        rules: a draft to look at in place of config/routing.yaml.
+    """
     found = Findings()
-    examined = config.examine(home)
+    examined = config.examine(home, rules=rules)
     office = examined.office
     if office is None:
         found.problems += examined.problems
         return found
     categories = await _check_model(home, office, found)
     if categories is not None:  # rules may name what this very model names, and nothing else
-        examined = config.examine(home, categories=categories)
+        examined = config.examine(home, rules=rules, categories=categories)
     found.problems = [*examined.problems, *found.problems]
     found.well.append(f"configuration: {len(office.settings.mailboxes)} mailboxes, {len(office.policy.teams)} teams, "
                       f"{len(office.policy.rules)} rules")  # fmt: skip

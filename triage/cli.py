@@ -20,7 +20,7 @@ from triage.demo.command import demo
 from triage.errors import EX_CONFIG, EX_FAILED, ConfigError, LedgerError, ModelError, TriageError
 from triage.home import EXAMPLES
 from triage.learning.retrain_command import retrain
-from triage.lookback.routing_commands import replay, schema, test_rules, why
+from triage.lookback.routing_commands import replay, rules_option, schema, test_rules, why
 from triage.reports.promise_commands import calendar, import_history, merge, report
 from triage.templates.commands import preview
 
@@ -107,16 +107,17 @@ def _passwords(directory: Path, example: str | None) -> str:
 @main.command()
 @home_option
 @click.option("--offline", is_flag=True, help="Do not log in anywhere.")
+@rules_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.pass_context
-def check(context: click.Context, offline: bool, as_json: bool) -> None:
+def check(context: click.Context, offline: bool, rules: Path | None, as_json: bool) -> None:
     """Report every fault at once: configuration, texts, text model, IMAP and SMTP logins.
 
     Each with file, line, key, fault and remedy. Exit code 78 when something must be corrected.
     """
     from triage.checking import check as look
 
-    found = asyncio.run(look(context.obj["home"], offline=offline))
+    found = asyncio.run(look(context.obj["home"], offline=offline, rules=rules))
     if as_json:
         problems = [{name: getattr(problem, name) for name in problem.__slots__} for problem in found.problems]
         click.echo(json.dumps({"ok": not found.failed, "problems": problems, "well": found.well}, ensure_ascii=False))
@@ -155,9 +156,15 @@ def run(context: click.Context) -> None:
 @click.option(
     "--mailbox", metavar="NAME", help="The mailbox it came in by; without it, what depends on the mailbox is left out."
 )
+@rules_option
 @click.pass_context
 def explain(
-    context: click.Context, paths: tuple[Path, ...], as_json: bool, received_at: str | None, mailbox: str | None
+    context: click.Context,
+    paths: tuple[Path, ...],
+    as_json: bool,
+    received_at: str | None,
+    mailbox: str | None,
+    rules: Path | None,
 ) -> None:
     """Every step of the decision for mails on disk, and the reply each would get.
 
@@ -169,7 +176,7 @@ def explain(
     from triage.services import Model, NoModel
 
     home = context.obj["home"]
-    office = config.load(home)
+    office = config.load(home, rules=rules)
     if mailbox is not None and mailbox not in office.settings.mailboxes:
         raise click.BadParameter(
             f"there is no mailbox {mailbox!r}; one of {', '.join(office.settings.mailboxes)}", param_hint="--mailbox"

@@ -146,6 +146,9 @@ def as_json(item: Explained) -> dict[str, Any]:
             "folder": decision.folder,
             "priority": decision.priority,
             "rule": decision.rule,
+            "clock": decision.clock,
+            "tags": list(decision.tags),
+            "also_to": list(decision.also_to),
             "tried": list(item.plan.route.tried),
         },
         "promise": {

@@ -43,9 +43,9 @@ def show(item: Explained, console: Console | None = None) -> None:
         ("model", _prediction(item)),
         *(("rule", f"not {tried}") for tried in item.plan.route.tried),
         *(("rule", text) for text in item.plan.route.because),
-        ("rule", f"{decision.rule}: team {decision.team}, priority {decision.priority}"),
+        ("rule", f"{decision.rule}: team {decision.team}, priority {decision.priority}, clock {decision.clock}"),
         ("forward", ", ".join((decision.inbox, *decision.also_to))),
-        ("file", decision.folder),
+        ("file", decision.folder + (f", tagged {', '.join(decision.tags)}" if decision.tags else "")),
         *(("promise", step) for step in decision.steps),
     ]
     for label, text in steps:

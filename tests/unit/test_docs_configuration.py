@@ -78,6 +78,22 @@ def test_there_are_many_conditions_to_copy() -> None:
     assert len(SNIPPETS) > 30
 
 
+DECISIONS = re.findall(
+    r"^\| `(\w+)` \|.*\| ([^|]+) \|$", ROUTING.split("## What happens")[1].split("###")[0], re.MULTILINE
+)
+
+
+def test_every_decision_has_an_example_that_may_be_copied() -> None:
+    assert [key for key, _ in DECISIONS] == [
+        "team", "priority", "folder", "template", "reply", "clock", "also_to", "tags", "continue",
+    ]  # fmt: skip
+    for key, examples in DECISIONS:
+        for snippet in re.findall(r"`([^`]+)`", examples):
+            given = yaml.safe_load(f"{{{snippet}}}")
+            assert list(given) == [key]
+            assert Then.model_validate({"team": "desk"} | given)
+
+
 def test_the_rules_that_the_page_shows_may_be_copied() -> None:
     rules = 0
     for block in BLOCKS:

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from triage import config
+from triage.cli import main
 from triage.errors import ConfigError, LedgerError
 from triage.ledger import Ledger, queries
 from triage.ledger.queries import Past
@@ -314,6 +315,7 @@ def test_a_mail_is_found_by_ticket_fingerprint_and_our_own_message_id(ledger: Pa
 
 
 def run(command: click.Command, home: Path, *arguments: str) -> Result:
+    """One command; --home goes behind its arguments."""
     return CliRunner().invoke(command, [*arguments, "--home", str(home)])
 
 
@@ -350,6 +352,24 @@ def test_replay_of_files_prints_what_would_change(home: Path, draft: Path, tmp_p
     assert "nothing was sent" in found.stderr
     lines = run(routing_commands.replay, home, str(folder), "--rules", str(draft), "--json").stdout.splitlines()
     assert [json.loads(line)["changes"]["team"]["after"] for line in lines] == ["complaints", "complaints"]
+
+
+def test_a_draft_is_checked_before_it_is_in_force(home: Path, draft: Path) -> None:
+    text = draft.read_text(encoding="utf-8")
+    draft.write_text(text.replace("when: {words: bank}", "when: {wrds: bank}"), encoding="utf-8")
+    found = run(main, home, "check", "--offline", "--rules", str(draft))
+    assert found.exit_code == 78
+    assert "rules[0].when.wrds: unknown key. Did you mean 'words'?" in found.stderr
+    assert "wrds" not in run(main, home, "check", "--offline").stderr
+
+
+def test_a_draft_is_explained(home: Path, draft: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mail.eml"
+    path.write_bytes(MAILS[0])
+    found = run(main, home, "explain", str(path), "--json", "--rules", str(draft))
+    route = json.loads(found.stdout)["route"]
+    assert (route["rule"], route["team"], route["priority"]) == ("banks", "complaints", "urgent")
+    assert (route["clock"], route["tags"], route["also_to"]) == ("opening-hours", [], [])
 
 
 CASES = """
