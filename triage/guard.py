@@ -57,7 +57,10 @@ def addressee(
     if customer is not None:
         return form, customer
     own_domains = {address.rpartition("@")[2] for address in own_addresses} - senders.shared_domains
-    return None, reply_address(message, own=own_addresses | inboxes, own_domains=own_domains)
+    to = reply_address(message, own=own_addresses | inboxes, own_domains=own_domains)
+    if form is not None and to is not None and to.same_as(form.sender):
+        return None, None  # the form itself is a program
+    return None, to
 
 
 def _case(message: Message, at: Circumstances, senders: Senders) -> Case:

@@ -92,7 +92,7 @@ def _examined(raw: bytes) -> Result:
             made = plan(message, _facts_for(raw), mail_office())
         result.shape = _shape(message, made)
         result.replied = made.rendered is not None
-        result.faults += _of_message(message) + _of_plan(message, made)
+        result.faults += _of_message(message) + of_plan(message, made)
         writing = Result()
         with _measured(writing, "the forward"):
             forwards = list(_forwards(raw, message, made))
@@ -193,7 +193,7 @@ def _of_message(message: Message) -> list[str]:
 # --- what is decided -----------------------------------------------------------------------------------------------------------------
 
 
-def _of_plan(message: Message, made: Plan) -> list[str]:
+def of_plan(message: Message, made: Plan) -> list[str]:
     faults = []
     evidence = made.verdict.evidence
     if evidence is not None and (len(evidence) > guard.MAX_EVIDENCE or not evidence.isprintable()):
