@@ -110,13 +110,13 @@ class Pipeline:
         histories = await services.ledger.histories([_inquiry(item) for item in items], now)
         predictions = await self._predict(items)
         recent = await services.ledger.replies_since(now - MINUTE)
-        await services.promiser.catch_up(services.ledger.tickets, office.policy, now)
+        promiser = await services.promiser.catch_up(services.ledger.tickets, office.policy, now)
         planned: list[tuple[Item, Plan, Forwards]] = []
         for item, history, prediction in zip(items, histories, predictions, strict=True):
             facts = Facts(
                 mailbox=self._mailbox.name, received_at=item.fetched.received_at, now=now, prediction=prediction, history=history,
                 live_since=self._live_since, stopped=await self._stopped(recent, office), truncated=item.fetched.truncated,
-                promiser=services.promiser,
+                promiser=promiser,
             )  # fmt: skip
             try:
                 made, forwards = await self._compute(partial(self._plan_and_write, item, facts, office))

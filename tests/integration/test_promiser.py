@@ -121,3 +121,16 @@ async def test_tickets_of_a_team_that_is_gone_teach_nothing(ledger: Ledger, tmp_
     now, promiser = START + timedelta(days=9), Promiser(rules := policy())
     await promiser.catch_up(ledger.tickets, rules, now)
     assert promised(promiser, now) == promised(Promiser(rules), now)
+
+
+async def test_a_batch_keeps_to_the_rules_that_it_began_with_when_others_come_into_force_meanwhile(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    write(tmp_path, [event for event in past(150) if int(event.ticket.removeprefix("T-")) % 9])  # all were answered
+    old, new, now = policy(), policy("09:00-11:00"), START + timedelta(days=25)
+    shared = Promiser(old)
+    begun = await shared.catch_up(ledger.tickets, old, now)
+    before = promised(begun, now)
+    afterwards = await shared.catch_up(ledger.tickets, new, now)  # another mailbox, or a reminder, after a reload
+    assert promised(begun, now) == before
+    assert promised(afterwards, now) == promised(shared, now) != before

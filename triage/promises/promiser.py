@@ -10,6 +10,7 @@ A team has one sample for mail by its opening hours, and another for mail that a
 from __future__ import annotations
 
 import asyncio
+import copy
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -97,13 +98,18 @@ class Promiser:
         with self._lock:
             self._estimator.advance(now)
 
-    async def catch_up(self, book: TicketBook, policy: Policy, now: datetime) -> None:
+    async def catch_up(self, book: TicketBook, policy: Policy, now: datetime) -> Promiser:
         """Learn what became known since the last time, and count the promises that broke before *now*.
 
         Opening hours that changed measure past waits anew; past promises stay as they were stated.
+
+        Returns:
+            What promises by *policy*, also where somebody else catches up with another one meanwhile: a mail must not be decided by old
+            rules and promised by the hours of new ones.
         """
         async with self._reading:
             await self._catch_up(book, policy, now)
+            return copy.copy(self)
 
     async def _catch_up(self, book: TicketBook, policy: Policy, now: datetime) -> None:
         if policy is not self._policy:
