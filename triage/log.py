@@ -12,12 +12,22 @@ from typing import Any
 
 import structlog
 
+from triage.redaction import mask
+
 get = structlog.get_logger
 
 
 def _without_empty(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Keys that say nothing are not written."""
     return {key: value for key, value in event.items() if value is not None}
+
+
+def _masked(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Tracebacks and the words of servers may repeat a line of a mail; numbers in it are masked as in forwards."""
+    for key in ("detail", "exception"):
+        if isinstance(event.get(key), str):
+            event[key] = mask(event[key])
+    return event
 
 
 def configure(level: str = "info", form: str = "text") -> None:
@@ -31,6 +41,7 @@ def configure(level: str = "info", form: str = "text") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _masked,
             _without_empty,
             renderer,
         ],
