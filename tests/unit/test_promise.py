@@ -343,6 +343,8 @@ class TestRenewal:
         assert renewed.due_at is not None
         assert renewed.due_at > first.due_at
         assert renewed.opened_at == at
+        assert first.typical is not None
+        assert renewed.typical is None
 
     def test_only_open_tickets_are_renewed(self) -> None:
         estimator = Estimator(terms())

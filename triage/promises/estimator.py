@@ -164,15 +164,15 @@ class Estimator:
     def renewed(self, case_id: str, now: datetime) -> Promise | None:
         """A later promise for a ticket still open at *now*, given the age it has; None where no such ticket is known.
 
-        To be written before the first promise breaks. Only the first one counts as kept or broken.
+        To be written before the first promise breaks. Only the first one counts as kept or broken. What most people hear within is
+        not said: this customer has waited longer.
         """
         ticket = self._known.get(case_id)
         if ticket is None or ticket.ended_at is not None:
             return None
         promise = self._promise(ticket.team, ticket.language, ticket.priority, ticket.opened_at, now)
-        return replace(
-            promise, steps=(f"still open {self._terms(ticket.team).hours.show(now)}: renewed", *promise.steps)
-        )
+        told = f"still open {self._terms(ticket.team).hours.show(now)}: renewed"
+        return replace(promise, typical=None, steps=(told, *promise.steps))
 
     def export_state(self) -> dict[str, Any]:
         """Everything learnt, as plain JSON values. It holds case ids and instants, no address and no text.

@@ -80,6 +80,8 @@ def _replies(catalog: Catalog, tag: str) -> list[tuple[str, str, RenderedReply]]
         for situation, promise, complete in preview_situations():
             if situation != "usual" and template != "neutral":
                 continue  # the situations read alike in every mail
+            if template == "renewed":
+                promise = replace(promise, typical=None)  # as the estimator leaves it out there
             values = reply_values(promise, OPTIONAL if complete else {})
             team = TEAMS.get(tag.partition("-")[0], TEAMS["en"])
             values = replace(values, shop_name=SHOP, team_name=team)
