@@ -27,7 +27,9 @@ CASES: dict[str, tuple[dict[str, Any], str, str | None, str | None]] = {
     ),
     "a forged pass of ours below the failure": (
         {
-            "Authentication-Results": f"{TRUSTED}; dmarc=fail", "Received": OVER_TRUSTED, "authentication-results": f"{TRUSTED}; dmarc=pass",
+            "Authentication-Results": f"{TRUSTED}; dmarc=fail",
+            "Received": OVER_TRUSTED,
+            "authentication-results": f"{TRUSTED}; dmarc=pass",
         },
         BODY, "dmarc", "kim@mail.example",
     ),

@@ -91,7 +91,7 @@ _NEWSLETTER = any_of(
     r"\bodhlásit (?:se|odběr)\b[^.!?]{0,60}(?:\bklik|\bzde\b|https?:)",
     r"\b(?:framelde?|afmelde?|avregistrera|avsluta prenumeration)\b[^.!?]{0,60}(?:\bklik|\bklick|\bher\b|\bhär\b|https?:)",
     r"\bleiratkoz\w+[^.!?]{0,60}(?:kattint|https?:)",
-    r"(?:配信停止|購読解除|退会)(?:は|の|を)?.{0,12}(?:こちら|https?:|URL)",
+    r"(?:配信停止|購読解除|退会)(?:は|の|を)?.{0,12}(?:こちら|https?:|url)",
     r"(?:退订|退訂|取消订阅|取消訂閱).{0,20}(?:点击|點擊|https?:)|수신 ?거부.{0,20}(?:클릭|https?:)",
 )
 _LETTER_BEGINS = (

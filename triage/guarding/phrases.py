@@ -3,14 +3,58 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 
 from triage.message import Message
 
 
-def any_of(*phrases: str) -> re.Pattern[str]:
-    """One expression for all of *phrases*, to be searched in flat text without regard to case."""
-    return re.compile("|".join(phrases), re.IGNORECASE)
+class Phrases:
+    """Many expressions as one, searched in flat text without regard to case; what is found is in lower case.
+
+    Text in lower case and one look for the beginning of a word make it four times as fast as an expression that ignores case:
+    Python's `re` passes over an alternative by its first letter only where the case counts and no condition stands before it.
+    """
+
+    __slots__ = ("_pattern",)
+
+    def __init__(self, phrases: Iterable[str]) -> None:
+        """*phrases* are regular expressions in lower case."""
+        words: list[str] = []
+        others: list[str] = []
+        for phrase in phrases:
+            for alternative in _alternatives(phrase):
+                if alternative.startswith(r"\b"):
+                    words.append(alternative[2:])
+                else:
+                    others.append(alternative)
+        self._pattern = re.compile("|".join(([rf"\b(?:{'|'.join(words)})"] if words else []) + others))
+
+    def search(self, text: str, begin: int = 0, end: int = sys.maxsize) -> re.Match[str] | None:
+        lowered = text.lower()
+        if len(lowered) != len(text):  # the Turkish İ becomes two characters
+            lowered = "".join(character.lower()[0] for character in text)
+        return self._pattern.search(lowered, begin, end)
+
+
+def any_of(*phrases: str) -> Phrases:
+    """One expression for all of *phrases*."""
+    return Phrases(phrases)
+
+
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:[^\]\\]|\\.)*\]|[()|]|[^\\\[()|]+", re.DOTALL)
+
+
+def _alternatives(expression: str) -> list[str]:
+    """The alternatives at the top of a regular expression."""
+    found, depth = [""], 0
+    for token in _TOKEN.findall(expression):
+        if token == "|" and depth == 0:
+            found.append("")
+            continue
+        depth += {"(": 1, ")": -1}.get(token, 0)
+        found[-1] += token
+    return found
 
 
 def heading(phrases: Iterable[str]) -> re.Pattern[str]:
