@@ -291,16 +291,19 @@ def forget(context: click.Context, address: str, as_json: bool) -> None:
     The mail itself is in the mailbox: delete it there. Counts, promises and fingerprints stay; they name nobody.
     """
     from triage.learning import retraining
-    from triage.ledger import Ledger
+    from triage.ledger import Ledger, privacy
+
+    path = _ledger(context)
 
     async def remove() -> dict[str, int]:
-        ledger = Ledger.open(_ledger(context))
+        ledger = Ledger.open(path)
         try:
             return await ledger.forget(address)
         finally:
             ledger.close()
 
     found = asyncio.run(remove())
+    privacy.sweep(path)
     found["taught_mails"] = retraining.forget(context.obj["home"], config.settings_of(context.obj["home"]), address)
     if as_json:
         click.echo(json.dumps(found))

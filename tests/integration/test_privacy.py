@@ -63,6 +63,13 @@ def test_a_person_is_forgotten_and_nobody_else(settled: Home) -> None:
     assert f"nothing is known of {KARIN}" in run(settled, "forget", KARIN).stderr
 
 
+def test_a_person_is_forgotten_beside_a_daemon_that_is_at_work(settled: Home, start: Start) -> None:
+    with start(settled) as daemon:
+        assert run(settled, "forget", KARIN).returncode == 0
+        daemon.until(lambda: not kept(settled, KARIN), "every page to be overwritten")
+        assert kept(settled, OTHER)
+
+
 def test_what_is_removed_is_said(settled: Home) -> None:
     said = run(settled, "forget", KARIN).stderr
     assert "2 messages" in said

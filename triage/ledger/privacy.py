@@ -6,8 +6,11 @@ them a restored mailbox would be answered again.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,6 +40,15 @@ def forget(c: sa.Connection, address: str) -> dict[str, int]:
         schema.tickets.update().where(sa.func.lower(t.customer) == address).values(customer=None)
     ).rowcount
     return found
+
+
+def sweep(path: Path) -> None:
+    """Fold the write-ahead log into the ledger's file and empty it: until then it holds pages as they were before somebody was forgotten.
+
+    Waits up to five seconds for a daemon that is at work; where that is not enough, its next checkpoint does it.
+    """
+    with closing(sqlite3.connect(path, timeout=5)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def expire(c: sa.Connection, *, people_before: datetime, records_before: datetime) -> dict[str, int]:

@@ -158,6 +158,9 @@ def connect(path: str, *, write: bool = True) -> sa.Engine:
         if write:
             cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA synchronous=FULL")
+            cursor.execute(
+                "PRAGMA secure_delete=ON"
+            )  # what is forgotten is overwritten; the default of some builds only
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 
