@@ -115,7 +115,11 @@ class Daemon:
             self._process.wait()
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.kill()  # __exit__ is not called for it
+            raise
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.running:
