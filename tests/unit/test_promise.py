@@ -356,7 +356,7 @@ class TestRenewal:
 
 EVENTS = st.lists(
     st.tuples(
-        st.sampled_from(["opened", "opened", "opened", "answered", "closed"]),
+        st.sampled_from(["opened", "opened", "opened", "answered", "closed", "reopened"]),
         st.integers(0, 40),  # case
         st.sampled_from(["one", "two", "three"]),
         st.sampled_from(["1", "2"]),
@@ -374,8 +374,10 @@ def drive(estimator: Estimator, events: list[tuple[str, int, str, str, timedelta
             promises.append(estimator.opened(str(case), team=team, priority=priority, at=at))
         elif kind == "answered":
             estimator.answered(str(case), at)
-        else:
+        elif kind == "closed":
             estimator.closed(str(case), at)
+        else:
+            estimator.reopened(str(case), at)
     return promises, at
 
 
