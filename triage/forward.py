@@ -99,12 +99,12 @@ def _attachment(attachment: Attachment, body: bytes) -> MIMENonMultipart:
 
 
 def _headers(mail: Mime, message: Message, decision: Decision, envelope: Envelope) -> None:
-    customer = decision.customer or (message.from_address.address if message.from_address else "")
-    name = message.from_address.name if message.from_address and message.from_address.name else customer
+    author = message.from_address
+    name = (author.name or author.address) if author else decision.customer
     set_address(mail, "From", envelope.sender, _one_line(f"{name or 'unknown sender'} ({envelope.shop_name})"))
     set_address(mail, "To", envelope.recipient)
-    if customer:
-        set_address(mail, "Reply-To", customer)
+    if decision.customer:  # else there is none that a server could take
+        set_address(mail, "Reply-To", decision.customer)
     set_header(mail, "Subject", subject(message, decision))
     set_header(mail, "Date", format_datetime(envelope.date))
     set_header(mail, "Message-ID", envelope.message_id)

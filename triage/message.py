@@ -48,11 +48,14 @@ class Headers:
     """
 
     fields: tuple[tuple[str, str], ...] = ()
+    _first: dict[str, str] = field(init=False, repr=False, compare=False)  # asked for a hundred times a mail
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_first", dict(reversed(self.fields)))
 
     def get(self, name: str, default: str = "") -> str:
         """The first value of *name*, or *default*."""
-        name = name.lower()
-        return next((value for key, value in self.fields if key == name), default)
+        return self._first.get(name.lower(), default)
 
     def get_all(self, name: str) -> tuple[str, ...]:
         name = name.lower()
@@ -64,7 +67,7 @@ class Headers:
         return (pair for pair in self.fields if pair[0].startswith(prefix))
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and any(key == name.lower() for key, _ in self.fields)
+        return isinstance(name, str) and name.lower() in self._first
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,8 +162,16 @@ def test_a_card_number_never_reaches_a_forward() -> None:
         b"From: \r\nSubject: =?utf-8?q?=0D=0ABcc:_eve@x.example?=\r\n\r\nx" + b"y" * 5_000,
         letter(1).replace(b"\r\n", b"\n"),
         letter(1).replace(b"\r\n", b"\n", 3),
+        b"From: Kim\x7f <kim\x7f@mail.example>\r\nSubject: x\r\n\r\nHello\r\n",
     ],
-    ids=["empty", "no text", "a break in the subject and a long line", "bare LF", "LF and CRLF"],
+    ids=[
+        "empty",
+        "no text",
+        "a break in the subject and a long line",
+        "bare LF",
+        "LF and CRLF",
+        "a control character in From",
+    ],
 )
 def test_any_bytes_are_forwarded_in_a_mail_that_smtp_can_carry(raw: bytes) -> None:
     forward, content = forward_of(raw)

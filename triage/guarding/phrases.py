@@ -42,18 +42,18 @@ def any_of(*phrases: str) -> Phrases:
     return Phrases(phrases)
 
 
-_TOKEN = re.compile(r"\\.|\[\^?\]?(?:[^\]\\]|\\.)*\]|[()|]|[^\\\[()|]+", re.DOTALL)
+_PIECE = re.compile(r"\\.|\[\^?\]?(?:[^\]\\]|\\.)*\]|[()|]|[^\\\[()|]+", re.DOTALL)
 
 
 def _alternatives(expression: str) -> list[str]:
     """The alternatives at the top of a regular expression."""
     found, depth = [""], 0
-    for token in _TOKEN.findall(expression):
-        if token == "|" and depth == 0:
+    for piece in _PIECE.findall(expression):
+        if piece == "|" and depth == 0:
             found.append("")
             continue
-        depth += {"(": 1, ")": -1}.get(token, 0)
-        found[-1] += token
+        depth += {"(": 1, ")": -1}.get(piece, 0)
+        found[-1] += piece
     return found
 
 
