@@ -26,7 +26,7 @@ from triage.classifier.encoder import SentenceEncoder, encoder, sentences
 from triage.classifier.estimator import Classifier, decide
 from triage.classifier.features import HashedTfidf, side_by_side
 from triage.classifier.masking import MAX_CHARACTERS, masked, names_pattern
-from triage.classifier.novelty import is_prose
+from triage.classifier.novelty import is_prose, scripts, written_in
 from triage.classifier.training import Trained
 from triage.errors import ModelError
 
@@ -97,6 +97,33 @@ def test_it_abstains_on_text_of_another_kind(trained: Trained, text: str) -> Non
 
     assert found.category is None
     assert found.unfamiliar
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "พัสดุของฉันอยู่ที่ไหน สั่งไปตั้งแต่วันจันทร์",
+        "Πού είναι το δέμα μου; Το περιμένω από τη Δευτέρα.",
+        "איפה החבילה שלי? הזמנתי ביום שני",
+        "Где моя посылка? Я заказал в понедельник",
+        "나는 월요일에 주문했는데 where is it 아직 안 왔어요",
+    ],
+    ids=["Thai", "Greek", "Hebrew", "Cyrillic", "Hangul"],
+)
+def test_a_script_that_it_has_not_learnt_is_unfamiliar(trained: Trained, text: str) -> None:
+    (found,) = classifier(trained).predict([text])
+
+    assert found.category is None
+    assert found.unfamiliar
+
+
+def test_a_script_is_learnt_from_texts_that_are_written_in_it() -> None:
+    english = [f"where is my parcel number {i}" for i in range(997)]
+
+    assert scripts([*english, "посылка", "где", "что"]) == ["Cyrillic", "Latin"]
+    assert scripts([*english, "посылка", "12:30", "..."]) == ["Latin"]
+    assert list(written_in(["荷物はどこですか", "123", "où?"], ["Latin"])) == [False, True, True]
+    assert list(written_in(["where is it? my name is Γιώργος"], ["Latin"])) == [True]
 
 
 def test_no_text_gives_no_prediction(trained: Trained) -> None:

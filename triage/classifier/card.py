@@ -64,11 +64,14 @@ def _scores(manifest: Manifest) -> list[str]:
             f"| {name} | {of['precision']:.3f} | {of['recall']:.3f} | {of['f1']:.3f} | {of['n']} |"
             for name, of in scores["categories"].items()
         ]
-        lines += ["", "| language | accuracy | macro-F1 | n |", "|---|---|---|---|"]
-        lines += [
-            f"| {name} | {of['accuracy']:.3f} | {of['macro_f1']:.3f} | {of['n']} |"
-            for name, of in scores["languages"].items()
-        ]
+        for what in ("language", "form"):
+            groups = scores.get(f"{what}s", {})
+            if not set(groups) - {"unknown"}:  # the rows do not say
+                continue
+            lines += ["", f"| {what} | accuracy | macro-F1 | n |", "|---|---|---|---|"]
+            lines += [
+                f"| {name} | {of['accuracy']:.3f} | {of['macro_f1']:.3f} | {of['n']} |" for name, of in groups.items()
+            ]
         lines.append("")
     return lines
 
@@ -87,6 +90,8 @@ def _compared(manifest: Manifest) -> list[str]:
         f"| accuracy | {found['accuracy'][0]:.3f} | {found['accuracy'][1]:.3f} | {found['n']} |",
         f"| macro-F1 | {found['macro_f1'][0]:.3f} | {found['macro_f1'][1]:.3f} | {found['n']} |",
     ]
+    if "better_in" in found:
+        lines.append(f"| better in | | {found['better_in']:.0%} | of repeated examinations |")
     lines += [
         f"| F1 {name} | {before:.3f} | {now:.3f} | {n} |" for name, (before, now, n) in found["categories"].items()
     ]
@@ -100,7 +105,8 @@ def _weak(manifest: Manifest) -> list[str]:
     taught = {language for file in manifest.data for language in file["languages"]}
     lines += [
         f"- Languages other than {', '.join(sorted(taught)) or 'those of its rows'} are only carried over by the sentence vectors "
-        "(ar, de, en, es, fr, it, ja, ko, nl, pl, pt, ru, th, tr, zh); in any further language it abstains or guesses.",
+        "(ar, de, en, es, fr, it, ja, ko, nl, pl, pt, ru, th, tr, zh); in any further language it abstains or guesses. In a script "
+        "that none of its rows is in, it always abstains.",
         '- A text of few words without a subject ("and now?", "see photo") has too little evidence; it should abstain.',
         "- A mail about two matters gets one category: the one that takes more words, not the one that matters more.",
         "- Irony, and anger without an angry word, are read as plain questions.",

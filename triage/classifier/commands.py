@@ -236,17 +236,20 @@ def _tell_trained(saved: Manifest, folder: Path, in_use: bool) -> None:
 
 
 def _tell_models(found: Sequence[Manifest], in_use: str | None) -> None:
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("", "model", "version", "trained", "categories", "threshold", "accuracy", "macro-F1", "rows")
+    table = Table("", box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)  # narrow enough for a terminal of 80 columns
+    for name in ("model", "version", "trained", "labels", "threshold", "accuracy", "macro-F1", "rows"):
+        table.add_column(name, no_wrap=True)
     for one in found:
         rows = sum(file["rows"] for file in one.data)
         table.add_row(
             "*" if one.name == in_use else "",
             one.name,
             one.version,
-            one.created_at[:16],
+            one.created_at[:10],
             str(len(one.categories)),
             f"{one.threshold:.2f}",
             f"{one.scores.get('accuracy', 0):.3f}",

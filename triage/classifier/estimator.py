@@ -21,7 +21,7 @@ from sklearn.pipeline import FeatureUnion
 from triage.classifier.encoder import WIDTH, one_thread
 from triage.classifier.features import side_by_side, union
 from triage.classifier.masking import masked, names_pattern
-from triage.classifier.novelty import Typical, prose
+from triage.classifier.novelty import Typical, prose, scripts, written_in
 from triage.message import Prediction
 
 Probabilities = npt.NDArray[np.float64]  # shape (n_texts, n_labels), rows sum to 1
@@ -53,11 +53,17 @@ class TextModel(BaseEstimator):  # type: ignore[misc]
 
     def fit(self, texts: Sequence[str], labels: Sequence[str], abouts: Sequence[str] | None = None) -> Self:
         """Learn from *texts*; *abouts* says of each what it is about beside its label, "" where that is not known."""
-        self.features_: FeatureUnion = union().fit(self.prepare(texts))
+        self.fit_views(texts)
         return self.fit_features(self.transform(texts), labels, abouts)
 
+    def fit_views(self, texts: Sequence[str]) -> Self:
+        """Learn how *texts* are read: terms and their weights, and the scripts they are written in."""
+        self.features_: FeatureUnion = union().fit(self.prepare(texts))
+        self.scripts_: list[str] = scripts(texts)
+        return self
+
     def fit_features(self, features: sp.csr_matrix, labels: Sequence[str], abouts: Sequence[str] | None = None) -> Self:
-        """As `fit`, on features that `transform` made; `features_` must be there."""
+        """As `fit`, on features that `transform` made; to come after `fit_views`."""
         self.labels_: list[str] = sorted(set(labels))
         self.head_ = self._head(features, labels)
         self._fit_about(features, labels, abouts or [""] * len(labels))
@@ -109,7 +115,9 @@ class TextModel(BaseEstimator):  # type: ignore[misc]
 
     def familiar(self, texts: Sequence[str], features: sp.csr_matrix) -> npt.NDArray[np.bool_]:
         """Whether each text is of the kind that was learnt from; of any other the probabilities mean nothing."""
-        return np.asarray(prose(texts) & self.typical_.contains(vectors_of(features)))
+        return np.asarray(
+            prose(texts) & written_in(texts, self.scripts_) & self.typical_.contains(vectors_of(features))
+        )
 
     def about(self, features: sp.csr_matrix) -> list[str | None]:
         """What each text is about, if it is a complaint; None where the model was not taught that."""

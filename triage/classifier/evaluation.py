@@ -46,6 +46,7 @@ class Report:
     selective_accuracy: float  # of those
     calibration_error: float  # expected, BINS equal-width bins
     languages: Mapping[str, Mapping[str, float]]
+    forms: Mapping[str, Mapping[str, float]]  # mail, chat, review …, where the rows say so
     categories: Mapping[str, Mapping[str, float]]
     sources: Mapping[str, Mapping[str, float]]
     confusion: Mapping[str, Mapping[str, int]]  # right label: category said: rows
@@ -81,7 +82,6 @@ def report(
     known = [one for one in judged if one.row.label in categories]
     aside = [one for one in judged if one.row.label not in categories]
     decided = [one for one in known if one.decided]
-    by_language = _grouped(known, lambda one: one.row.lang)
     by_source = _grouped(known, lambda one: one.row.source)
     abouts = [one for one in known if one.row.about in categories and one.decided and one.prediction.about]
     return Report(
@@ -95,10 +95,8 @@ def report(
         calibration_error=_round(
             calibration_error([one.prediction.confidence for one in known], [one.right for one in known])
         ),
-        languages={
-            name: {"n": len(group), "accuracy": _accuracy(group), "macro_f1": macro_f1(_pairs(group))}
-            for name, group in by_language.items()
-        },
+        languages=_scores(_grouped(known, lambda one: one.row.lang)),
+        forms=_scores(_grouped(known, lambda one: one.row.form)),
         categories=per_category(_pairs(known), categories),
         sources={name: {"n": len(group), "accuracy": _accuracy(group)} for name, group in by_source.items()},
         confusion=confusion(_pairs(known)),
@@ -182,6 +180,13 @@ def _grouped(judged: Sequence[Judged], key: Any) -> dict[str, list[Judged]]:
     for one in judged:
         groups[key(one) or "unknown"].append(one)
     return dict(sorted(groups.items()))
+
+
+def _scores(groups: Mapping[str, Sequence[Judged]]) -> dict[str, dict[str, float]]:
+    return {
+        name: {"n": len(group), "accuracy": _accuracy(group), "macro_f1": macro_f1(_pairs(group))}
+        for name, group in groups.items()
+    }
 
 
 def _accuracy(judged: Sequence[Judged]) -> float:

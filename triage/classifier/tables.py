@@ -16,11 +16,13 @@ PAIRS = 20
 
 
 def tables(found: Report, mistakes: Sequence[Judged]) -> Iterator[RenderableType]:
-    """Summary, categories, languages, confusion matrix, the worst mistakes."""
+    """Summary, categories, languages, forms, sources, confusion matrix, the worst mistakes."""
     yield _summary(found)
     yield _each("category", found)
     if len(found.languages) > 1:
         yield _groups("language", {name: (of["n"], of["accuracy"]) for name, of in found.languages.items()})
+    if len(found.forms) > 1:
+        yield _groups("form", {name: (of["n"], of["accuracy"]) for name, of in found.forms.items()})
     if len(found.sources) > 1:
         yield _groups("source", {name: (of["n"], of["accuracy"]) for name, of in found.sources.items()})
     yield _matrix(found) if len(found.categories) <= MATRIX else _confused(found)

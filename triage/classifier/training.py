@@ -22,7 +22,6 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from triage.classifier.dataset import Dataset, DatasetError, Row
 from triage.classifier.estimator import ABSTAIN_LABELS, Probabilities, TextModel, decide, softmax, vectors_of
 from triage.classifier.evaluation import judge, report
-from triage.classifier.features import union
 from triage.classifier.manifest import Manifest
 from triage.classifier.novelty import prose
 from triage.message import Prediction
@@ -69,9 +68,8 @@ def train(
     folds = list(_folds(rows, seed))
     steps = len(folds) + 2
     progress("reading the texts", 0, steps)
-    model = TextModel(seed=seed, own_names=tuple(own_names))
     texts = [row.words for row in rows]
-    model.features_ = union().fit(model.prepare(texts))
+    model = TextModel(seed=seed, own_names=tuple(own_names)).fit_views(texts)
     features = model.transform(texts)
     known = sorted(set(labels))
     logits = np.full((len(rows), len(known)), UNSEEN)

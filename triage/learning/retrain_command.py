@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     "--least", type=click.IntRange(1), help="Held-out messages needed for a verdict. Fewer than 50 say little."
 )
 @click.option("--margin", type=click.FloatRange(0, 1), help="F1 that a category may lose. Default: 0.03.")
+@click.option(
+    "--certainty",
+    type=click.FloatRange(0, 1),
+    help="How sure it must be that the new model is better: share of repeated examinations. Default: 0.9.",
+)
 @click.option("--most", type=click.IntRange(1), help="Learn from at most so many messages, the newest. Default: 10000.")
 @click.option("--seed", default=0, show_default=True, help="One seed and the same mail give the same model.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
@@ -42,6 +47,7 @@ def retrain(
     data: Sequence[Path],
     least: int | None,
     margin: float | None,
+    certainty: float | None,
     most: int | None,
     seed: int,
     as_json: bool,
@@ -50,14 +56,17 @@ def retrain(
     """Learn from the mail that colleagues moved and answered; a better model goes live.
 
     Reads the folders of the teams in every support mailbox without marking or moving anything. A mail that somebody moved to another
-    category's folder is a correction, one that was answered where it lay a confirmation. The new model is used only if it is better on
-    mail that neither has learnt from; otherwise the reason is told and the present one stays. Exit code 0 in both cases.
+    category's folder is a correction, one that was answered where it lay a confirmation. The new model is used only if it is surely
+    better on mail that neither has learnt from, and no category falls; otherwise the reason is told and the present one stays. Exit
+    code 0 in both cases.
     """
     from triage.learning.retraining import Wish, retrain
 
     folder = config.home_of(home) if home else context.obj["home"]
     chosen = {
-        name: value for name, value in (("least", least), ("margin", margin), ("most", most)) if value is not None
+        name: value
+        for name, value in (("least", least), ("margin", margin), ("certainty", certainty), ("most", most))
+        if value is not None
     }
     wish = Wish(data=tuple(data), dry_run=dry_run, seed=seed, **chosen)  # type: ignore[arg-type]
     started = time.monotonic()
@@ -153,6 +162,7 @@ def _show(outcome: Outcome) -> None:
         scores.add_row(
             name.replace("macro_f1", "macro-F1"), *(f"{value:.3f}" for value in found[name]), str(found["n"])
         )
+    scores.add_row("better in", "", f"{found['better_in']:.0%}", "of repetitions")
     scores.add_section()
     for name, (before, now, n) in found["categories"].items():
         scores.add_row(f"F1 {name}", f"{before:.3f}", f"{now:.3f}", str(n))

@@ -22,7 +22,7 @@ from triage.classifier import dataset, evaluation, gate, notebook, registry, tea
 from triage.classifier.dataset import DataFile, Dataset, DatasetError, Row
 from triage.classifier.encoder import one_thread
 from triage.classifier.estimator import Classifier
-from triage.classifier.evaluation import Report
+from triage.classifier.evaluation import Judged, Report
 from triage.classifier.gate import Verdict
 from triage.classifier.teaching import Subject, Unclear
 from triage.classifier.vector_memory import drop, remembering
@@ -47,6 +47,7 @@ class Wish:
     seed: int = 0
     least: int = gate.LEAST_ROWS  # held-out mails for a verdict
     margin: float = gate.MARGIN
+    certainty: float = gate.CERTAINTY
     most: int = MOST
 
 
@@ -214,7 +215,7 @@ def _digest(base: Dataset, gathered: Gathered, wish: Wish) -> str:
         (row.id, row.label, row.text, held) for row, held in zip(gathered.rows, gathered.held_out, strict=True)
     )
     files = [file.sha256 for file in base.files]
-    wished = [wish.seed, wish.least, wish.margin]
+    wished = [wish.seed, wish.least, wish.margin, wish.certainty]
     return hashlib.sha256(json.dumps([files, rows, wished]).encode()).hexdigest()
 
 
@@ -239,15 +240,19 @@ def _examine(
     examination = [row for row, held in sides if held]
     trained = training.train(learnt, seed=wish.seed, own_names=sorted(own_names), progress=progress)
     challenger = Classifier(trained.model, "challenger", trained.threshold, champion.abstain_labels)
-    before, now = _measured(champion, examination), _measured(challenger, examination)
-    verdict = gate.compare(before, now, margin=wish.margin, least_rows=wish.least)
-    return Examined(trained, learnt, verdict, compared(before, now))
+    said = [
+        evaluation.judge(examination, one.predict([row.words for row in examination]), one.categories)
+        for one in (champion, challenger)
+    ]
+    before, now = _measured(champion, said[0]), _measured(challenger, said[1])
+    better_in = gate.better_in(said[0], said[1], champion.categories)
+    verdict = gate.compare(before, now, better_in, certainty=wish.certainty, margin=wish.margin, least_rows=wish.least)
+    return Examined(trained, learnt, verdict, {**compared(before, now), "better_in": round(better_in, 3)})
 
 
-def _measured(classifier: Classifier, rows: Sequence[Row]) -> Report:
-    predictions = classifier.predict([row.words for row in rows])
+def _measured(classifier: Classifier, judged: Sequence[Judged]) -> Report:
     return evaluation.report(
-        evaluation.judge(rows, predictions, classifier.categories),
+        judged,
         model=classifier.name,
         threshold=classifier.threshold,
         categories=classifier.categories,
