@@ -279,7 +279,7 @@ def _embedded(mail: Mail, reader: _Reader, opened: int = 0) -> Iterator[_Segment
         return
     body, _ = decoded(mail.data, part, at_most=reader.left)
     if not part.content_type.endswith(("rfc822", "global")):
-        yield _Segment(decode(body)[0], None)
+        yield _Segment(decode(body)[0].replace("\0", "").replace("\r\n", "\n").replace("\r", "\n"), None)
         return
     inner = dissect(body)
     reader.data = inner.data

@@ -250,6 +250,11 @@ class TestText:
         assert message.new_text.startswith("50 =XX percent é more")
         assert "broken-quoted-printable" in message.defects
 
+    def test_a_report_alone_is_text_with_plain_line_ends(self) -> None:
+        text = parse(HEAD + b"Content-Type: message/delivery-status\r\n\r\nAction: fai\0led\r\r\nStatus: 5.1.1\r").text
+        assert squeezed(text) == "Action: failed Status: 5.1.1"
+        assert not set(text) & set("\r\0")
+
     @pytest.mark.parametrize("charset", ["utf-7", "UNICODE-1-1-UTF-7"])
     def test_half_a_character_of_utf_7_is_replaced(self, charset: str) -> None:
         message = parse(HEAD + f"Content-Type: text/plain; charset={charset}\r\n\r\nGr+2AA-e".encode())

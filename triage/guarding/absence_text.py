@@ -21,6 +21,7 @@ _PROGRAM = heading(
         r"auto(?:matic|mated|mat)? ?(?:e-?mail )?(?:reply|response|answer|responder|acknowledge?ment)|auto-?resp",
         r"auto(?:matically)? generated (?:reply|response|message|e-?mail)",
         r"out of (?:the )?office (?:auto(?:matic)? ?)?(?:reply|response|message|notification|notice|assistant)",
+        r"yahoo!? auto ?response",
         r"vacation (?:reply|response|message|notice|auto ?reply)|holiday auto ?reply",
         r"automatische (?:antwort|abwesenheits\w+|r[üu]ckmeldung|empfangsbestätigung)|auto(?:matische)? ?antwort",
         r"abwesenheits(?:notiz|nachricht|meldung|agent|benachrichtigung)|urlaubsnotiz",
@@ -84,6 +85,10 @@ _ABSENT = any_of(
     r"|not in the office|unavailable|out\b)",
     r"\b(?:out of|away from) (?:the |my )?(?:office|desk|e-?mail)",
     r"\bno longer (?:work|employed|with|in use|monitored|active)",
+    r"\b(?:our (?:office|shop|store|company)s?|we) (?:is|are|will be|remains?) closed\b|\bbetriebs(?:ferien|urlaub|ruhe)\b",
+    r"\b(?:bureaux?|magasins?) (?:sont|est|seront|sera) fermés?\b",
+    r"\b(?:oficinas?|tienda) (?:está|estará|están|estarán|permanecerá) cerrad",
+    r"\buffici (?:sono|saranno|resteranno) chius|\b(?:kantoor|winkel|wij|we) (?:is|zijn|gaan) gesloten\b",
     r"\b(?:limited|no|intermittent|little) access to (?:my )?e-?mails?\b",
     r"\b(?:nicht|derzeit nicht|zur zeit nicht) (?:im (?:büro|haus|hause)|am arbeitsplatz|erreichbar|im dienst)",
     r"\bim urlaub\b|\baußer haus\b|\babwesend\b",
@@ -107,6 +112,9 @@ _ABSENT = any_of(
 # What follows in a note to nobody in particular: when back, whom else to ask, thanks for whatever was written.
 _NOTE = any_of(
     r"\bi(?: will|['’]ll| shall) (?:.{0,20} )?(?:reply|respond|answer|get back|return|be back|read|attend|review)",
+    r"\bwe(?: will|['’]ll| shall) (?:.{0,20} )?(?:reply|respond|answer|get back|return|be back|reopen)\b",
+    r"\bwhen we (?:return|are back|reopen)",
+    r"\bwird (?:danach|anschließend|ab dem|nach) (?:.{0,40} )?(?:bearbeitet|beantwortet)|\bsind wir wieder\b|\bwieder (?:da|für euch)\b",
     r"\b(?:upon|on|after) my return\b|\b(?:until|when) i (?:return|am back|get back)|\breturning (?:on|to)\b",
     r"\bback (?:in the office|at my desk)\b",
     r"\b(?:urgent|immediate (?:assistance|attention|help)|emergency|in my absence)\b",
@@ -133,6 +141,7 @@ _NOTE = any_of(
 _SAYS_SO = any_of(
     r"\bthis is an? (?:auto(?:matic|mated)?[ -]?(?:reply|response|answer)|out[ -]of[ -]office)",
     r"\b(?:apologi[sz]e|sorry|apologies) for (?:this|the) auto(?:matic|mated)?[ -]?(?:reply|response)",
+    r"\bthis (?:e-?mail )?(?:address|account|mailbox) is no longer (?:in use|used|active|monitored|read|checked)",
     # challenge and response: a program asks the sender to prove to be a person
     r"\b(?:verify|confirm|prove) (?:that )?you(?:['’]re| are) (?:a |an )?(?:human|person|real|legitimate|not a (?:robot|spammer))",
     r"\b(?:list of )?approved senders\b.{0,80}\b(?:form|link|click|request)|\b(?:sender|e-?mail) verification (?:required|request)",

@@ -18,6 +18,9 @@ _RECEIVED = any_of(
     r"\byour (?:e-?mail|message|request|inquiry|enquiry|ticket|case) (?:\S{1,20} )?(?:has been|was) (?:successfully )?"
     r"(?:received|created|opened|logged|assigned|registered)",
     r"\bthank(?:s| you) for (?:contacting|reaching out|getting in touch)",
+    r"\b(?:request|ticket|case|inquiry|enquiry)(?: for support)?(?: \S{1,20})? (?:has been|was) "
+    r"(?:created|opened|registered|logged|assigned)",
+    r"\b(?:vielen|besten|herzlichen) dank für ihre anfrage",
     r"\bwir haben ihre (?:anfrage|nachricht|e-?mail|mail) erhalten",
     r"\bihre (?:anfrage|nachricht|e-?mail) ist bei uns eingegangen",
     r"\bnous avons bien reçu votre|\bvotre (?:message|demande|e-?mail) (?:a été|a bien été) (?:enregistr|reçu)",
@@ -35,7 +38,7 @@ _RECEIVED = any_of(
 _WILL_ANSWER = any_of(
     r"\b(?:we|our (?:\w+ ){0,2}(?:team|staff|agents?|representatives?)|(?:a|one of our) (?:\w+ ){0,3}(?:team"
     r"|agents?|representatives?)) (?:\w+ ){0,3}"
-    r"(?:will|shall|['’]ll|aims?|strive|try) (?:\w+ ){0,3}(?:respond|reply|get back|be in touch|contact|answer|review)",
+    r"(?:will|shall|['’]ll|aims?|strive|try) (?:\w+ ){0,3}(?:respond|reply|get back|be in touch|contact|answer|review|follow)",
     r"\b(?:we|you)['’]ll (?:\w+ ){0,2}(?:respond|reply|get back|be in touch|hear)|\byou will (?:receive|hear|get)",
     r"\bhas been assigned\b|\bno need to reply\b|\bis being (?:reviewed|processed|looked into)\b",
     r"\b(?:wir|unser \w+|ein mitarbeiter) (?:werden|wird|melden|meldet|kümmern|antworten|bearbeiten)",

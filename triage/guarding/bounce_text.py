@@ -20,7 +20,7 @@ _SUBJECT = any_of(
     r"\bundeliver(?:able|ed)\b|\bnon-?deliver|\bnot delivered\b|\bundelivered\b|\bunable to (?:deliver|send|relay)",
     r"\bdelivery (?:has |have )?(?:status|fail|delay|problem|error|report|notice|notification|unsuccessful|attempt|warning)",
     r"\b(?:failure|failed|failing|error|unsuccessful|delayed|problem with) (?:in |of )?(?:mail |message |e-?mail )?deliver",
-    r"\breturned (?:e-?mail|mail|message|to sender)|^\s*returned\b",
+    r"\breturned (?:e-?mail|mail|message|to sender)|^\s*returned\b|\bdelivery (?:to|of)\b.{0,60}\bfail",
     r"\breturn(?:ed|ing) (?:your )?(?:e-?mail|mail|message)",
     r"\b(?:failure|bounce|error|rejection|warning) (?:notice|notification|message|mail|report|e-?mail)\b",
     r"^\s*\[?bounced?\b",
@@ -52,7 +52,7 @@ _SUBJECT = any_of(
     r"\b(?:stato|errore)\b.{0,40}\b(?:recapito|consegna)",
     # the North
     r"\b(?:ikke|kunne ikke|kan ikke) (?:lever|send)|\b(?:u|o|ikke-)lever(?:er)?bar|\bolevererbar",
-    r"\bkan inte levereras|\bej levererad",
+    r"\bkan inte levereras|\bej levererad|\bmisslyckad leverans",
     r"\bleverings(?:fejl|feil|status)|\bleverans(?:fel|status)|\bei voi(?:tu)? (?:toimittaa|välittää)",
     r"\bei toimitettu|\btoimitus\w* epäonnistui",
     # Polish, Czech, Hungarian, Turkish, Russian, Ukrainian
@@ -83,7 +83,10 @@ _SERVER = any_of(
     r"\bdiese nachricht wurde automatisch (?:vom|von der|von einer) mail",
     r"\b(?:generating|remote) server: ?\S{3,80}\b",
 )
-_MAIL = r"(?:e-?mail|mail|message|nachricht|sendung an|courriel|courrier|mensaje|correo|mensagem|messaggio|bericht|wiadomo\w+|zpráv\w+)"
+_MAIL = (
+    r"(?:e-?mail|mail|message|nachricht|sendung an|courriel|courrier|mensaje|correo|mensagem|messaggio|bericht|wiadomo\w+|zpráv\w+"
+    r"|meddelande\w*|meddelelse\w*|melding\w*)"
+)
 _SENTENCE = any_of(
     # "your message could not be delivered", in that order and within one sentence
     rf"\b{_MAIL}\b[^.!?]{{0,120}}\b(?:(?:could|can|did|was|has|have|were) ?n(?:o|['’])t|unable|failed"
@@ -92,7 +95,7 @@ _SENTENCE = any_of(
     r"|unsuccessful|permanent|address|message)",
     r"\b(?:unable|failed|could not|cannot) (?:to )?(?:deliver|send|relay|be delivered|be reached)\b",
     r"\b(?:user|mailbox|recipient|addressee|e-?mail address)\b[^.!?]{0,60}\b(?:unknown|not found|over quota"
-    r"|exceeded|unavailable|full|not exist|n['’]t exist)",
+    r"|exceeded|unavailable|full|not exist|n['’]t exist|disabled|inactive|suspended)",
     r"\b(?:no such|unknown|invalid) (?:user|recipient|mailbox|address|domain)\b|\bundeliver\w+",
     r"\breturned (?:mail|message|to sender)",
     r"\b(?:smtp|mail server|remote (?:server|host|mta)|mail exchanger|mail system)\b",
@@ -129,11 +132,22 @@ def bounce(message: Message) -> str | None:
     # an address has dots, and would end the sentence it stands in
     sentence = server or _SENTENCE.search(_ADDRESS.sub("@", beginning))
     evidence = sign[0] if sign else None
-    if evidence is None and not names_goods(f"{message.subject} {beginning}"):
+    if evidence is None and not names_goods(f"{message.subject} {_without_subject(beginning)}"):
         evidence = _returned(message) or _another_address(message, words)
     if evidence is None or sentence is None:
         return None
     return f"Subject: {message.subject[:80]} / {sentence[0]} / {evidence}"
+
+
+# A bounce names the subject of the mail that it returns: what that is about says nothing of the bounce.
+_COPIED_SUBJECT = re.compile(
+    r"\b(?:subject|betreff|objet|asunto|oggetto|assunto|onderwerp|temat|тема|件名|主题|主題|제목)\s?[:：].{0,120}",
+    re.IGNORECASE,
+)
+
+
+def _without_subject(words: str) -> str:
+    return _COPIED_SUBJECT.sub("", words)
 
 
 def _by_a_person(message: Message, words: str) -> bool:

@@ -60,7 +60,7 @@ def _alternatives(expression: str) -> list[str]:
 def heading(phrases: Iterable[str]) -> re.Pattern[str]:
     """One expression that matches a subject which begins with one of *phrases*: alone, or before a colon, dash or bracket."""
     joined = "|".join(phrase.replace(" ?", r"[\s-]*").replace(" ", r"[\s-]+") for phrase in phrases)
-    return re.compile(rf"\s*[\[\(<\"'*#!]*\s*(?:{joined})(?:\s*[:：\]\)>*!.,-]|\s*$)", re.IGNORECASE)
+    return re.compile(rf"\s*[\[\(<\"'*#!]*\s*(?:{joined})(?:\s*[:：\]\)>*!.,/|-]|\s*$)", re.IGNORECASE)
 
 
 def flat(text: str, characters: int) -> str:
@@ -97,7 +97,7 @@ _GOODS = any_of(
 )
 _DELIVERY = any_of(
     r"\bdeliver(?:y|ed|ing)? (?:it|my|the|later|after|before|on|to|date)",
-    r"\b(?:liefer|zustell|livrer|entreg|consegn|bezorg|lever|dostarcz|doruč)",
+    r"\b(?:liefer|zustell|livr|entr[eé]g|consegn|bezorg|lever|dostarcz|doruč)",
     r"\bдостав|配達|配送|送货|배송",
 )
 

@@ -29,12 +29,7 @@ _LEGAL_EVIDENCE = re.compile(any_beginning(LEGAL_EVIDENCE))
 _BANNER = re.compile(rf"[\s*_#>|«\"'(\[!⚠️]{{0,6}}(?:{any_beginning(BANNERS)})")
 _CLOSINGS = frozenset(phrase for phrases in CLOSINGS.values() for phrase in phrases)
 _WEAK = frozenset(WEAK_CLOSINGS)
-_SHORT = frozenset(phrase for phrase in _CLOSINGS if len(phrase) <= 4 and phrase.isascii() and phrase.isalpha()) - {
-    "best",
-    "bye",
-    "ihr",
-    "ihre",
-}
+_SHORT = frozenset(phrase for phrase in _CLOSINGS if len(phrase) < 8 and phrase.isalpha()) - _WEAK
 _STRONG_STARTS = tuple(phrase for phrase in words(CLOSINGS) if len(phrase) >= 8 and phrase not in _WEAK)
 
 
