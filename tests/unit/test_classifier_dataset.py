@@ -47,6 +47,15 @@ def test_every_form_gives_the_same_rows(tmp_path: Path, name: str, content: str,
     )
 
 
+def test_a_row_without_an_id_is_known_by_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(
+        '{"text": "one", "label": "a"}\n\n{"text": "two", "label": "b", "id": "mine"}\n{"text": "three", "label": "a"}\n'
+    )
+
+    assert [row.id for row in dataset.load([path]).rows] == ["rows.jsonl:1", "mine", "rows.jsonl:4"]
+
+
 def test_a_folder_stands_for_its_files_in_order(tmp_path: Path) -> None:
     (tmp_path / "2.jsonl").write_text(json_lines(ROWS[1:]))
     (tmp_path / "1.jsonl").write_text(json_lines(ROWS[:1]))

@@ -240,8 +240,10 @@ def _tell_models(found: Sequence[Manifest], in_use: str | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("", box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)  # narrow enough for a terminal of 80 columns
-    for name in ("model", "version", "trained", "labels", "threshold", "accuracy", "macro-F1", "rows"):
+    table = Table(
+        "", box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False
+    )  # narrow enough for a terminal of 80 columns
+    for name in ("model", "version", "trained", "labels", "least p", "accuracy", "macro-F1", "rows"):
         table.add_column(name, no_wrap=True)
     for one in found:
         rows = sum(file["rows"] for file in one.data)

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -31,7 +31,7 @@ class Row:
 
     text: str
     label: str
-    id: str = ""
+    id: str = ""  # of a file that gives none: file and line, so that a mistake can be looked up
     subject: str = ""
     lang: str = ""
     source: str = ""
@@ -113,7 +113,7 @@ def _read(path: Path, faults: list[str]) -> list[Row]:
                 if isinstance(row, str):
                     faults.append(f"{path}:{number}: {row}")
                 else:
-                    rows.append(row)
+                    rows.append(row if row.id else replace(row, id=f"{path.name}:{number}"))
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         faults.append(f"{path}: cannot be read: {reason}")
