@@ -7,7 +7,7 @@ says (when back, whom else to ask), under a subject about absence or as the answ
 
 from __future__ import annotations
 
-from triage.guarding.phrases import about_goods, any_of, flat, heading, is_answer, is_passed_on
+from triage.guarding.phrases import about_goods, any_of, first_person, flat, heading, is_answer, is_passed_on
 from triage.message import Message
 
 _READ = 4_000  # characters of the own words that are looked at
@@ -141,11 +141,6 @@ _NOTE = any_of(
 _SAYS_SO = any_of(
     r"\bthis is an? (?:auto(?:matic|mated)?[ -]?(?:reply|response|answer)|out[ -]of[ -]office)",
     r"\b(?:apologi[sz]e|sorry|apologies) for (?:this|the) auto(?:matic|mated)?[ -]?(?:reply|response)",
-    r"\bthis (?:e-?mail )?(?:address|account|mailbox) is no longer (?:in use|used|active|monitored|read|checked)",
-    # challenge and response: a program asks the sender to prove to be a person
-    r"\b(?:verify|confirm|prove) (?:that )?you(?:['’]re| are) (?:a |an )?(?:human|person|real|legitimate|not a (?:robot|spammer))",
-    r"\b(?:list of )?approved senders\b.{0,80}\b(?:form|link|click|request)|\b(?:sender|e-?mail) verification (?:required|request)",
-    r"\b(?:click|reply|link)\b.{0,80}\bto (?:have|get|release) your (?:e-?mail|message) delivered",
     r"\bdies ist eine automatische|\b(?:c['’]est|ceci est) une réponse automatique",
     r"\bésta es una respuesta automática",
     r"\besta es una respuesta automática|\bquesta è una risposta automatica|\besta é uma resposta automática",
@@ -155,6 +150,14 @@ _SAYS_SO = any_of(
     r"\bbu otomatik bir",
     r"自動返信(?:です|にて|して|メールです)|自動応答(?:です|して)",
     r"(?:这|此|本邮件)(?:是|为|為)?(?:一封)?自[动動]回[复覆]|자동 ?(?:회신|응답)(?:입니다|메일입니다)",
+)
+# Besides what a customer may say of an address or of a page that asks for a proof, so nothing of goods and no "I" may stand beside it.
+_SAYS_SO_OF_MAIL = any_of(
+    r"\bthis (?:e-?mail )?(?:address|account|mailbox) is no longer (?:in use|used|active|monitored|read|checked)",
+    # challenge and response: a program asks the sender to prove to be a person
+    r"\b(?:verify|confirm|prove) (?:that )?you(?:['’]re| are) (?:a |an )?(?:human|person|real|legitimate|not a (?:robot|spammer))",
+    r"\b(?:list of )?approved senders\b.{0,80}\b(?:form|link|click|request)|\b(?:sender|e-?mail) verification (?:required|request)",
+    r"\b(?:click|reply|link)\b.{0,80}\bto (?:have|get|release) your (?:e-?mail|message) delivered",
 )
 
 
@@ -174,6 +177,9 @@ def absence(message: Message) -> str | None:
     declared = _SAYS_SO.search(read)
     if declared is not None:
         return f"text: {declared[0]}"
+    said_of_mail = _SAYS_SO_OF_MAIL.search(read)
+    if said_of_mail is not None and not about_goods(read) and not first_person(read):
+        return f"text: {said_of_mail[0]}"
     absent = _ABSENT.search(read[:_BEGINNING])
     note = _NOTE.search(read)
     if absent is None or note is None or about_goods(read):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from triage.guarding.phrases import any_of, before_copy, first_person, flat, is_answer, is_forward, names_goods
+from triage.guarding.phrases import any_of, before_copy, flat, is_answer, is_forward, names_goods
 from triage.message import Message
 
 _READ = 6_000  # characters of the text; the returned mail may follow
@@ -127,7 +127,7 @@ def bounce(message: Message) -> str | None:
     if server is not None and not is_answer(message):
         return f"text: {server[0]}"
     sign = _SMTP_CODE.search(words)
-    if _SUBJECT.search(message.subject) is None and (sign is None or _by_a_person(message, words)):
+    if _SUBJECT.search(message.subject) is None:
         return None
     # an address has dots, and would end the sentence it stands in
     sentence = server or _SENTENCE.search(_ADDRESS.sub("@", beginning))
@@ -148,11 +148,6 @@ _COPIED_SUBJECT = re.compile(
 
 def _without_subject(words: str) -> str:
     return _COPIED_SUBJECT.sub("", words)
-
-
-def _by_a_person(message: Message, words: str) -> bool:
-    """Whether a person may tell of a bounce here: under a subject that says nothing, the code of one is not enough."""
-    return is_answer(message) or first_person(words[:_BEGINNING]) or _another_address(message, words) is None
 
 
 def _returned(message: Message) -> str | None:

@@ -119,14 +119,15 @@ def _is_footer(lines: list[Line]) -> bool:
 
 def _is_closing(lines: list[Line], number: int, end: int) -> bool:
     low = lines[number].low.strip(_PUNCTUATION)
-    strong = (low in _CLOSINGS and low not in _WEAK) or _is_joined_closing(low) or _is_short_closing(lines[number])
+    strong = (low in _CLOSINGS and low not in _WEAK) or _is_joined_closing(low)
     weak = low in _WEAK
     if not strong and not weak and len(low) <= 70:
         # "Mit freundlichen Grüßen Erika Muster", "Thanks and best regards, Erika"
         strong = low.startswith(_STRONG_STARTS) and _is_closing_with_name(low)
-    if not strong and not weak:
-        return False
     below = [line for line in lines[number + 1 : min(end, number + 60)] if not line.blank]
+    if not strong and not weak:
+        # at the very end, since "LG Fernseher" is a thing
+        return len(below) <= 1 and all(_is_name(line.text) for line in below) and _is_short_closing(lines[number])
     if any(_POSTSCRIPT.match(line.low) for line in below):
         return False
     if strong:
