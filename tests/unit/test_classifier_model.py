@@ -238,7 +238,7 @@ def test_an_unknown_type_is_refused_even_with_the_right_hash(models: Path) -> No
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (lambda found: found.update(format=2), "format 2, this program reads format 1"),
+        (lambda found: found.update(format=3), "format 3, this program reads format 2"),
         (lambda found: found.pop("threshold"), "threshold: Field required"),
         (lambda found: found.update(file="../../elsewhere.skops"), "is no file name"),
     ],

@@ -11,7 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from triage.errors import ModelError
 
-FORMAT = 1
+# 2: a model says in which scripts it was taught.
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
