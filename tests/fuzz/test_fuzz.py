@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.parsing import HOSTILE
 from tests.fuzz.exam import examine, forward_faults, reply_faults
 from tests.fuzz.hunt import Hunt, seeds
 from tests.fuzz.mutation import LARGEST
@@ -38,6 +39,11 @@ def test_a_seed_gives_the_same_mails(tmp_path: Path) -> None:
             yield raw
 
     assert list(made()) == list(made())
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE if "MB" not in name or name.startswith("1 MB")])
+def test_a_mail_made_to_be_slow_is_done_within_a_second(name: str) -> None:
+    assert not examine(HOSTILE[name]()).faults
 
 
 def reply() -> tuple[bytes, str]:

@@ -16,6 +16,7 @@ from triage.text import has_quotation
 _READ = 6_000  # characters of the own words; what follows is read as the footer
 _BEGINNING = 400
 _FOOTER = 3_000
+_SEARCHED_FOR_QUOTATION = 20_000  # characters; the looking costs as much as parsing does
 _ENOUGH = 3
 
 # The mail speaks of itself ("this message"); "I only got an automatic message from you" is a customer's complaint.
@@ -156,7 +157,7 @@ def notice(message: Message) -> str | None:
     if is_passed_on(message) or is_answer(message):
         return None
     words = flat(message.new_text, _READ)
-    letter = _newsletter(words) or _newsletter(_footer(message))
+    letter = _newsletter(words) or _newsletter_footer(message)
     if letter is not None:
         return f"text: {letter}"
     signs = [(weight, sign) for weight, sign in _signs(message, words) if sign]
@@ -181,9 +182,10 @@ def _newsletter(words: str) -> str | None:
     return found[0] if found else None
 
 
-def _footer(message: Message) -> str:
-    """The end of the text, which the own words lack where it was taken for a legal footer; "" where it may be a quotation."""
-    return "" if has_quotation(message.text) else flat(message.text[-_FOOTER:], _FOOTER)
+def _newsletter_footer(message: Message) -> str | None:
+    """What ends a newsletter, looked for in what the own words lack: a legal footer; None where it may be in a quotation."""
+    found = _newsletter(flat(message.text[-_FOOTER:], _FOOTER))
+    return found if found and not has_quotation(message.text[:_SEARCHED_FOR_QUOTATION]) else None
 
 
 def _signs(message: Message, words: str) -> tuple[tuple[int, str], ...]:
