@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import math
 import os
 import random
@@ -62,6 +63,13 @@ class App:
     async def run(self) -> None:
         """Start, watch until told to stop, drain. Raises ConfigError and LedgerError before anything was begun."""
         sys.setswitchinterval(SWITCH_INTERVAL)
+        gc.disable()  # while what stays for good is loaded
+        try:
+            await self._run()
+        finally:
+            gc.enable()
+
+    async def _run(self) -> None:
         office = config.load(self._home)
         settings = office.settings
         log.configure(settings.logging.level, settings.logging.format)
@@ -76,6 +84,8 @@ class App:
                 )
                 self._log.info("listening", url=f"http://{settings.http.host}:{web.port}")
             await self._load_model()
+            gc.freeze()  # from now on the collector looks at what mails leave behind, not at half a million objects that stay
+            gc.enable()
             await self._serve(settings)
         finally:
             if web is not None:
@@ -262,9 +272,6 @@ class App:
             services.model = model
             self._model_fault = None
             services.metrics.model_ok.set(1)
-            # The first text loads the sentence encoder, which takes a second: while the mailboxes connect, not while a customer waits.
-            # Should it fail, the first mail meets the same fault, and is handled as any mail whose prediction fails.
-            services.cpu.submit(services.model.predict, ["Where is my parcel?"])
             if model.name != self._model_name:
                 self._log.info("model_in_use", model=model.name, before=self._model_name)
                 self._model_name = model.name
@@ -310,5 +317,12 @@ class App:
 
 
 def load_model(home: Path, name: str) -> Classifier:
-    """The text model that the settings name. Raises ModelError with the remedy."""
-    return registry.load(home / "models", None if name == "current" else name)
+    """The text model that the settings name, ready to read the first mail. Raises ModelError with the remedy."""
+    model = registry.load(home / "models", None if name == "current" else name)
+    try:
+        model.predict(["Where is my parcel?"])  # loads what is loaded with the first text only
+    except Exception as error:
+        raise ModelError(
+            f"{model.name} cannot read a text ({type(error).__name__}: {error}). Train it again, or: triage rollback"
+        ) from error
+    return model

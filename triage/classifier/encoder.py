@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -286,6 +287,17 @@ def encoding_by(other: Encoder) -> Iterator[None]:
         yield
     finally:
         _instead.reset(token)
+
+
+@contextmanager
+def loaded_beside() -> Iterator[None]:
+    """While this is entered, the encoder is loaded in another thread: half of that is unpacking, which needs no interpreter.
+
+    Should it fail, whoever uses the encoder next meets the same error.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="encoder") as pool:
+        pool.submit(_loaded)
+        yield
 
 
 _instead: ContextVar[Encoder | None] = ContextVar("_instead", default=None)

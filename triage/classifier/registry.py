@@ -191,7 +191,10 @@ def _open(folder: Path, manifest: Manifest) -> Classifier:
             f"{path}: the file was changed since it was written (sha256 {digest[:12]}, manifest {manifest.sha256[:12]}). "
             "Restore it from a backup, train again, or: triage rollback"
         )
-    return _classifier(path, content, manifest)
+    from triage.classifier.encoder import loaded_beside
+
+    with loaded_beside():
+        return _classifier(path, content, manifest)
 
 
 def _classifier(path: Path, content: bytes, manifest: Manifest) -> Classifier:
