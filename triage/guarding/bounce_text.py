@@ -14,6 +14,7 @@ from triage.message import Message
 
 _READ = 6_000  # characters of the text; the returned mail may follow
 _BEGINNING = 800  # where the server says what happened
+_COPY_LINE = 100  # characters that the line announcing a copy has at most
 
 _SUBJECT = any_of(
     # English: sendmail, Postfix, Exim, qmail, Exchange, Domino, IronPort, Courier, IMail, MDaemon, InterScan, James and others
@@ -121,14 +122,15 @@ def bounce(message: Message) -> str | None:
     """A bounce by subject and text, as evidence; None where a person may have written it."""
     if is_forward(message):
         return None
-    words = before_copy(flat(message.text, _READ))
-    beginning = words[:_BEGINNING]
+    text = flat(message.text, _READ)
+    beginning = before_copy(text[: _BEGINNING + _COPY_LINE])[:_BEGINNING]
     server = _SERVER.search(beginning)
     if server is not None and not is_answer(message):
         return f"text: {server[0]}"
-    sign = _SMTP_CODE.search(words)
     if _SUBJECT.search(message.subject) is None:
         return None
+    words = before_copy(text)
+    sign = _SMTP_CODE.search(words)
     # an address has dots, and would end the sentence it stands in
     sentence = server or _SENTENCE.search(_ADDRESS.sub("@", beginning))
     evidence = sign[0] if sign else None

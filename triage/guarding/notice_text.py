@@ -157,7 +157,8 @@ def notice(message: Message) -> str | None:
     if is_passed_on(message) or is_answer(message):
         return None
     words = flat(message.new_text, _READ)
-    letter = _newsletter(words) or _newsletter_footer(message)
+    cut = len(message.text) > _READ or flat(message.text, _READ) != words
+    letter = _newsletter(words) or (_newsletter_footer(message) if cut else None)
     if letter is not None:
         return f"text: {letter}"
     signs = [(weight, sign) for weight, sign in _signs(message, words) if sign]
