@@ -282,6 +282,18 @@ def test_what_is_kept_holds_no_address_and_is_gone_with_the_mail_or_when_its_sen
     assert len(path.read_text().splitlines()) == 2
 
 
+def test_who_is_forgotten_before_anything_was_learnt_is_not_learnt_from_later(
+    taught_home: Home, dovecot: Dovecot, user: str
+) -> None:
+    file_answered(dovecot, user, customers_mail()[:6])
+    with Daemon(taught_home):
+        pass  # makes the ledger
+    assert run(taught_home, "forget", "customer2@mail2.example").returncode == 0
+    assert retrain(taught_home)["left_out"] == {"its sender is to be forgotten": 1}
+    path = taught_home.path / "state" / notebook.FOLDER / "mails.jsonl"
+    assert len(path.read_text().splitlines()) == 5
+
+
 def test_a_mailbox_that_cannot_be_reached_is_a_failure_and_changes_nothing(taught_home: Home) -> None:
     taught_home.settings["mailboxes"]["support"]["imap"]["port"] = 1
     taught_home.write()

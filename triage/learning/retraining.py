@@ -152,8 +152,6 @@ def forget(home: Path, settings: Settings, address: str) -> int:
         NotebookError: a retraining is at work.
     """
     folder = folder_of(home, settings)
-    if not folder.exists():
-        return 0
     with notebook.opened(folder) as book:
         count = book.forget(address)
         book.save()
