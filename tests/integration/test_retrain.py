@@ -291,7 +291,7 @@ def test_who_is_forgotten_before_anything_was_learnt_is_not_learnt_from_later(
     assert run(taught_home, "forget", "customer2@mail2.example").returncode == 0
     assert retrain(taught_home)["left_out"] == {"its sender is to be forgotten": 1}
     path = taught_home.path / "state" / notebook.FOLDER / "mails.jsonl"
-    assert len(path.read_text().splitlines()) == 5
+    assert sum(bool(json.loads(line)["text"]) for line in path.read_text().splitlines()) == 5
 
 
 def test_a_mailbox_that_cannot_be_reached_is_a_failure_and_changes_nothing(taught_home: Home) -> None:
