@@ -93,9 +93,8 @@ class Performer:
         self._mailbox = mailbox
         self._sending: set[asyncio.Task[None]] = set()
         self._active: set[int] = set()  # effects whose send is under way
-        self.busy: set[int] = (
-            set()
-        )  # rows of messages that are being worked on: what is planned for them is nobody else's
+        # Rows of messages that are being worked on: what is planned for them is nobody else's.
+        self.busy: set[int] = set()
         self._log = log.get().bind(mailbox=mailbox.name)
 
     @property
