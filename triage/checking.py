@@ -46,8 +46,8 @@ async def check(home: Path, *, offline: bool = False, rules: Path | None = None)
     if categories is not None:  # rules may name what this very model names, and nothing else
         examined = config.examine(home, rules=rules, categories=categories)
     found.problems = [*examined.problems, *found.problems]
-    names, teams = ", ".join(office.settings.mailboxes), ", ".join(office.policy.teams)
-    found.well.append(f"configuration: mailboxes {names}; teams {teams}; rules {len(office.policy.rules)}")
+    mailboxes, teams = ", ".join(office.settings.mailboxes), ", ".join(office.policy.teams)
+    found.well.append(f"configuration: mailboxes {mailboxes}; teams {teams}; rules {len(office.policy.rules)}")
     faults = check_templates(office.catalog)
     found.problems += faults
     if not faults:

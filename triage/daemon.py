@@ -26,6 +26,7 @@ LOOK_EVERY = (
 )
 UNDER_WAY = 2  # batches at once in a mailbox: the next is fetched while the last is being sent
 DUE_AT_ONCE = 100
+LOOK_AGAIN = 1.0  # seconds between looks for new mail, and for what is due, while a batch is slow
 RETRY_PAUSE = 0.2  # seconds between looks at what is due: what cannot be begun now is still due
 
 
@@ -127,7 +128,7 @@ class Worker:
             if live:
                 await self._retry_due()
             if self._batches:
-                await asyncio.wait(self._batches, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(self._batches, timeout=LOOK_AGAIN, return_when=asyncio.FIRST_COMPLETED)
                 self._raise_failures()
                 continue
             self.settled.set()
@@ -180,9 +181,7 @@ class Worker:
             while len(self._batches) >= UNDER_WAY:
                 await asyncio.wait(self._batches, return_when=asyncio.FIRST_COMPLETED)
                 self._raise_failures()
-        except (
-            BaseException
-        ):  # a line that broke, another batch that failed, the end of the daemon: not these mails' fault
+        except BaseException:  # a line that broke, another batch that failed, our end: not these mails' fault
             await pipeline.give_back(attempts)
             raise
         uids = {item.key.uid for item in batch}
