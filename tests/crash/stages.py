@@ -82,6 +82,6 @@ def at_random(stages: Stages, rounds: int, seed: int) -> tuple[Account, int]:
     for number, (result, more) in enumerate(stages.pool.map(play, range(rounds)), 1):
         total += result
         kills += more
-        if number % 50 == 0 and sys.stderr.isatty():
-            print(f"{number} rounds, {total}", file=sys.stderr)
+        if number % 50 == 0:
+            print(f"{number} of {rounds} rounds, {kills} kills, {total}", file=sys.stderr, flush=True)
     return total, kills
