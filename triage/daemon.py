@@ -146,9 +146,11 @@ class Worker:
         )
         fresh = [uid for uid, attempts in wanted.items() if attempts == 0]
         groups = [fresh[i : i + limits.batch] for i in range(0, len(fresh), limits.batch)]
-        groups += [[uid] for uid, attempts in wanted.items() if attempts]  # what failed before comes alone
+        groups += [
+            [uid] for uid, attempts in wanted.items() if attempts
+        ]  # what failed before, or is suspected, comes alone
         for group in groups:
-            suspect = wanted[group[0]] > 0  # it may end the process: nothing else is under way while it is tried
+            suspect = wanted[group[0]] != 0  # it may end the process: nothing else is under way while it is tried
             if suspect:
                 await self._let_batches_end()
             sizes = await self._without_backlog(await self.mailbox.sizes(group), first_start)
@@ -174,7 +176,8 @@ class Worker:
 
     async def _begin(self, pipeline: Pipeline, sizes: Sizes) -> None:
         """Read a batch and begin it. Its attempts are counted before: a mail may end the process while it is being read."""
-        attempts = await pipeline.begin({self.mailbox.key(uid): received_at for uid, (_, received_at) in sizes.items()})
+        arrivals = {self.mailbox.key(uid): received_at for uid, (_, received_at) in sizes.items()}
+        attempts = await pipeline.begin(arrivals, alone=len(sizes) == 1 and not self._batches)
         largest = self._services.office.settings.limits.message_bytes
         try:
             batch = await self.mailbox.fetch({key.uid: sizes[key.uid] for key in attempts}, largest=largest)

@@ -54,10 +54,10 @@ class Pipeline:
         self._live_since = live_since  # None: mode is observe
         self._log = log.get().bind(mailbox=mailbox.name)
 
-    async def begin(self, arrivals: Mapping[MessageKey, datetime]) -> dict[MessageKey, Attempt]:
+    async def begin(self, arrivals: Mapping[MessageKey, datetime], *, alone: bool) -> dict[MessageKey, Attempt]:
         """Count an attempt for each mail, by its INTERNALDATE, before it is read. What had its last one goes to quarantine, unread."""
         services = self._services
-        attempts = await services.ledger.begin(arrivals, services.clock.now())
+        attempts = await services.ledger.begin(arrivals, services.clock.now(), alone=alone)
         most = services.office.settings.limits.attempts
         for attempt in attempts.values():
             if attempt.attempts > most:

@@ -87,7 +87,7 @@ class Attempt:
 
     id: int
     key: MessageKey
-    attempts: int  # this one included
+    attempts: int  # that count, this one included
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,26 @@ async def test_attempts_are_counted_before_they_are_made_and_given_back_when_it_
     assert (await ledger.begin({key(1): NOW}, NOW))[key(1)].attempts == 4
 
 
+async def test_mail_that_was_begun_beside_others_is_suspected_and_has_all_its_attempts_before_it(
+    ledger: Ledger,
+) -> None:
+    both = {key(1): NOW, key(2): NOW}
+    await ledger.begin(both, NOW, alone=False)
+    wanted = await ledger.unknown_uids("support", "INBOX", 1, [1, 2, 3], observing=False)
+    assert [bool(attempts) for attempts in wanted.values()] == [True, True, False]
+    counted = [(await ledger.begin({key(1): NOW}, NOW))[key(1)].attempts for _ in range(3)]
+    assert counted == [1, 2, 3]
+    id = (await ledger.begin({key(2): NOW}, NOW, alone=False))[key(2)].id
+    await ledger.give_back([id])
+    assert (await ledger.unknown_uids("support", "INBOX", 1, [2], observing=False)) == {2: 0}
+
+
+async def test_a_fault_of_its_own_counts_whoever_was_beside(ledger: Ledger) -> None:
+    attempts = await ledger.begin({key(1): NOW, key(2): NOW}, NOW, alone=False)
+    await ledger.fail(attempts[key(1)].id, "ValueError: no")
+    assert (await ledger.begin({key(1): NOW}, NOW))[key(1)].attempts == 2
+
+
 async def test_mail_that_is_left_alone_is_never_wanted(ledger: Ledger) -> None:
     await ledger.leave({key(1): NOW}, NOW)
     assert await ledger.unknown_uids("support", "INBOX", 1, [1], observing=False) == {}

@@ -22,10 +22,13 @@ from triage.records import Attempt, Effect, History, Inquiry, MessageState, NewE
 V = TypeVar("V")
 
 CONVERSATION_MEMORY = timedelta(days=14)  # for the weakest tie, same sender and subject
+SUSPECTED = -1  # attempts of a message that was begun beside others: if the process ends, it may have been any of them
 CHUNK = 500  # values in one IN (...): SQLite before 3.32 takes 999 variables in all
 
 
-def begin(c: sa.Connection, arrivals: Mapping[MessageKey, datetime], now: datetime) -> dict[MessageKey, Attempt]:
+def begin(
+    c: sa.Connection, arrivals: Mapping[MessageKey, datetime], now: datetime, *, alone: bool
+) -> dict[MessageKey, Attempt]:
     """See Ledger.begin."""
     known: dict[MessageKey, tuple[int, int]] = {}
     folders: dict[tuple[str, str, int], list[int]] = defaultdict(list)
@@ -36,19 +39,20 @@ def begin(c: sa.Connection, arrivals: Mapping[MessageKey, datetime], now: dateti
             at = {"mailbox": mailbox, "folder": folder, "uidvalidity": uidvalidity, "uids": chunk}
             for row in c.execute(sql.MESSAGES_AT, at):
                 known[MessageKey(mailbox, folder, uidvalidity, row.uid)] = row.id, row.attempts
+    made = {key: max(attempts, 0) + 1 if alone else SUSPECTED for key, (_, attempts) in known.items()}
     if known:
-        c.execute(sql.COUNT_ATTEMPT, [{"row": id} for id, _ in known.values()])
+        c.execute(sql.ATTEMPTED, [{"row": known[key][0], "made": made[key]} for key in known])
     new = [key for key in arrivals if key not in known]
     if new:
         rows = [
             {"mailbox": key.mailbox, "folder": key.folder, "uidvalidity": key.uidvalidity, "uid": key.uid,
              "place_folder": key.folder, "place_uidvalidity": key.uidvalidity, "place_uid": key.uid,
-             "state": MessageState.SEEN, "attempts": 1, "received_at": arrivals[key], "seen_at": now}
+             "state": MessageState.SEEN, "attempts": 1 if alone else SUSPECTED, "received_at": arrivals[key], "seen_at": now}
             for key in new
         ]  # fmt: skip
         ids = c.execute(sql.INSERT_MESSAGES, rows).scalars()
         known |= {key: (id, 0) for key, id in zip(new, ids, strict=True)}
-    return {key: Attempt(known[key][0], key, known[key][1] + 1) for key in arrivals}
+    return {key: Attempt(known[key][0], key, max(made.get(key, 1), 1)) for key in arrivals}
 
 
 def histories(c: sa.Connection, inquiries: Sequence[Inquiry], now: datetime) -> list[History]:

@@ -25,7 +25,7 @@ MESSAGES_AT = sa.select(m.id, m.uid, m.attempts).where(
     m.uid.in_(given("uids", expanding=True)),
 )
 INSERT_MESSAGES = schema.messages.insert().returning(m.id, sort_by_parameter_order=True)
-COUNT_ATTEMPT = schema.messages.update().where(m.id == given("row")).values(attempts=m.attempts + 1)
+ATTEMPTED = schema.messages.update().where(m.id == given("row")).values(attempts=given("made"))
 
 # -- its past -----------------------------------------------------------------------------------------------------------------
 

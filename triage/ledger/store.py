@@ -104,7 +104,7 @@ class Ledger:
     async def unknown_uids(
         self, mailbox: str, folder: str, uidvalidity: int, uids: Collection[int], *, observing: bool
     ) -> dict[int, int]:
-        """Those of *uids* that still want work, ascending, with the attempts made so far.
+        """Those of *uids* that still want work, ascending, with the attempts made so far; SUSPECTED after one beside others.
 
         Work is wanted by what was never seen, was left in the middle of deciding, or (when live) was only observed.
         """
@@ -128,13 +128,20 @@ class Ledger:
 
         return await self._writer.run(operation)
 
-    async def begin(self, arrivals: Mapping[MessageKey, datetime], now: datetime) -> dict[MessageKey, Attempt]:
-        """Count an attempt for each message before it is made. *arrivals* gives each message's received_at (INTERNALDATE)."""
-        return await self._writer.run(lambda c: deciding.begin(c, arrivals, now))
+    async def begin(
+        self, arrivals: Mapping[MessageKey, datetime], now: datetime, *, alone: bool = True
+    ) -> dict[MessageKey, Attempt]:
+        """Count an attempt for each message before it is made. *arrivals* gives each message's received_at (INTERNALDATE).
+
+        Unless they are *alone*, nothing else being under way, the end of the process says of none of them that it was to blame: they are
+        suspected, and the next attempt is the first that counts.
+        """
+        return await self._writer.run(lambda c: deciding.begin(c, arrivals, now, alone=alone))
 
     async def give_back(self, ids: Sequence[int]) -> None:
         """Uncount an attempt that did not fail because of the mail: the server went away, the ledger was full."""
-        query = schema.messages.update().where(m.id.in_(ids), m.attempts > 0).values(attempts=m.attempts - 1)
+        fewer = sa.case((m.attempts > 0, m.attempts - 1), else_=0)
+        query = schema.messages.update().where(m.id.in_(ids)).values(attempts=fewer)
         await self._writer.run(lambda c: c.execute(query))
 
     async def histories(self, inquiries: Sequence[Inquiry], now: datetime) -> list[History]:
@@ -151,8 +158,9 @@ class Ledger:
         return await self._writer.run(lambda c: deciding.record(c, plans, now))
 
     async def fail(self, id: int, fault: str) -> None:
-        """Note why an attempt failed."""
-        query = schema.messages.update().where(m.id == id).values(fault=fault[:500])
+        """Note why an attempt failed; it counts, whoever was beside."""
+        counted = sa.case((m.attempts > 0, m.attempts), else_=1)
+        query = schema.messages.update().where(m.id == id).values(fault=fault[:500], attempts=counted)
         await self._writer.run(lambda c: c.execute(query))
 
     async def quarantine(self, id: int, effect: NewEffect | None, now: datetime) -> Effect | None:
