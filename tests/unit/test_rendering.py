@@ -341,6 +341,9 @@ class TestShape:
         ("Visit https://evil.example", None),
         ("One Two Three Four Five", None),
         ("Karin 🎉", None),
+        ("Karin Li½ndner", None),
+        ("Henry Ⅷ", None),
+        ("鈴木 一郎", "鈴木 一郎"),
         ("x" * 41, None),
     ],
 )

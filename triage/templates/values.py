@@ -52,6 +52,8 @@ def clean_name(display_name: str) -> str | None:
     words = name.split()
     if not 1 <= len(words) <= 4 or not all(_NAME_WORD.fullmatch(word) for word in words):
         return None
+    if not all(c.isalpha() or c in "'’-." for word in words for c in word):
+        return None  # "½" and "Ⅷ" are neither letters nor digits
     if any(word.casefold().strip(".") in _NOT_A_PERSON for word in words):
         return None
     if len(words) == 1 and (len(words[0].strip(".")) < 2 or words[0].islower()):
