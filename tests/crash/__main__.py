@@ -25,8 +25,8 @@ def main() -> int:
     with Stages(folder, options.jobs) as stages:
         if options.systematic or not options.rounds:
             begun = time.monotonic()
-            total, kills, missed = systematic(stages)
-            print(f"systematic: {kills} kills, {total}; {time.monotonic() - begun:.0f} s")
+            total, killed, missed = systematic(stages)
+            print(f"systematic: {len(killed)} kills, {total}; {time.monotonic() - begun:.0f} s")
             print(f"steps not reached the second time: {len(missed)} {missed}")
             faults += total.faults
         if options.rounds:

@@ -51,8 +51,8 @@ class Stages:
             self._free.put(stage)
 
 
-def systematic(stages: Stages) -> tuple[Account, int, list[str]]:
-    """Every step for one mail, and the step in the middle of each kind in a batch. Returns account, kills, steps not reached."""
+def systematic(stages: Stages) -> tuple[Account, list[str], list[str]]:
+    """Every step for one mail, and the step in the middle of each kind in a batch. Returns account, steps reached, steps not reached."""
     with stages.one() as stage:
         plans = [(step, 1) for step in record(stage, 1)] + [(step, BATCH) for step in middle(record(stage, BATCH))]
 
@@ -60,13 +60,13 @@ def systematic(stages: Stages) -> tuple[Account, int, list[str]]:
         with stages.one() as stage:
             return kill_at(stage, *plan)
 
-    total, kills, missed = Account(), 0, []
+    total = Account()
+    killed: list[str] = []
+    missed: list[str] = []
     for (step, mails), (result, reached) in zip(plans, stages.pool.map(play, plans), strict=True):
         total += result
-        kills += reached
-        if not reached:
-            missed.append(f"{step} with {mails} mails")
-    return total, kills, missed
+        (killed if reached else missed).append(f"{step} with {mails} mails")
+    return total, killed, missed
 
 
 def at_random(stages: Stages, rounds: int, seed: int) -> tuple[Account, int]:

@@ -13,6 +13,7 @@ _STEP = re.compile(r"(before|after):(.+)#(\d+)")
 # A command that only reads changes nothing that lasts: before it, on its way and after its answer are one instant, and the last is kept.
 _READS = "CAPABILITY|DONE|EXAMINE|IDLE|LIST|LOGIN|LSUB|NAMESPACE|NOOP|SELECT|STATUS|UID FETCH|UID SEARCH"
 _READING = re.compile(rf"(?:before|after):imap (?:{_READS})#")
+ANSWERS_TO_READS = re.compile(rf"after:answer to (?:imap (?:{_READS})|smtp EHLO)#")  # what is left of them
 
 
 def record(stage: Stage, mails: int) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import need
 from tests.crash.stages import Stages, at_random, systematic
+from tests.crash.systematic import ANSWERS_TO_READS
 from tests.support import dovecot
 
 ROUNDS = 30
@@ -23,11 +24,19 @@ def crash_stages(servers: Path) -> Iterator[Stages]:
 
 
 def test_a_kill_at_any_step_loses_nothing_and_answers_nobody_twice(crash_stages: Stages) -> None:
-    total, kills, missed = systematic(crash_stages)
+    total, killed, missed = systematic(crash_stages)
     assert not total.faults
-    assert kills > 100
-    assert len(missed) < kills / 10, missed  # what happens in another order, or in one piece less, the second time
-    print(f"{kills} kills; {total}")
+    assert len(killed) > 100
+    # How often it looks around while it waits is a matter of time, and so is how many operations share a commit: the last ones of a kind
+    # may be missed the second time. Of each kind that changes anything some were reached.
+    assert {kind(step) for step in missed if not ANSWERS_TO_READS.match(step)} <= {kind(step) for step in killed}
+    assert len(missed) < len(killed) / 4, missed
+    print(f"{len(killed)} kills; {total}")
+
+
+def kind(step: str) -> str:
+    """ "after:ledger commit#28 with 1 mails" is one of the kind "after:ledger commit"."""
+    return step.partition("#")[0]
 
 
 def test_kills_at_random_instants_lose_nothing_and_answer_nobody_twice(crash_stages: Stages) -> None:

@@ -18,10 +18,10 @@ from tests.support.zygote import Zygote
 from triage.testing import FaultSmtp
 
 KARIN, OTHER = "karin.vogt@mail.example", "ben.okafor@mail.example"
-MAILS = (
-    letter(1, sender=f"Karin Vogt <{KARIN}>", text="My order 4711 has not come. Karin Vogt\n"),
-    letter(2, sender=f"Ben Okafor <{OTHER}>", text="My order 4712 has not come. Ben Okafor\n"),
-    letter(3, sender=f"Karin Vogt <{KARIN}>", text="Order 4711 again.\n", Auto_Submitted="auto-replied"),
+MAILS = (  # with order numbers so long that no hash and no time has them by chance
+    letter(1, sender=f"Karin Vogt <{KARIN}>", text="My order 84731902 has not come. Karin Vogt\n"),
+    letter(2, sender=f"Ben Okafor <{OTHER}>", text="My order 84731903 has not come. Ben Okafor\n"),
+    letter(3, sender=f"Karin Vogt <{KARIN}>", text="Order 84731902 again.\n", Auto_Submitted="auto-replied"),
 )
 
 Start = Callable[[Home], Daemon]
@@ -55,7 +55,7 @@ def test_a_person_is_forgotten_and_nobody_else(settled: Home) -> None:
     found = json.loads(done.stdout)
     assert (found["messages"], found["tickets"]) == (2, 2)
     assert found["effects"] >= 5
-    for word in (KARIN, "Karin", "Vogt", "4711", "letter.1@", "letter.3@"):
+    for word in (KARIN, "Karin", "Vogt", "84731902", "letter.1@", "letter.3@"):
         assert kept(settled, word) == []
     assert kept(settled, OTHER)
     again = json.loads(run(settled, "forget", KARIN, "--json").stdout)
@@ -85,7 +85,7 @@ def test_the_daemon_forgets_people_after_the_configured_time_from_its_start_on(s
         connection.execute("UPDATE tickets SET opened_at = datetime(opened_at, '-31 days')")
     with start(settled) as daemon:
         daemon.until(lambda: daemon.events("retention"), "the retention to be applied")
-    for word in (KARIN, OTHER, "4711", "4712"):
+    for word in (KARIN, OTHER, "84731902", "84731903"):
         assert kept(settled, word) == []
     with closing(sqlite3.connect(settled.ledger)) as connection:
         assert connection.execute("SELECT count(*) FROM messages").fetchone() == (2,)
