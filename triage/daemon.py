@@ -21,9 +21,7 @@ from triage.watching import Watch
 
 IDLE_FOR = 110.0  # seconds before IDLE is renewed: finds dead lines, and stays below every provider's limit (RFC 2177: 29 minutes)
 RECONCILE_EVERY = 600.0  # seconds between looks at the whole folder: everything in it is in the ledger, or gets in
-LOOK_EVERY = (
-    30.0  # seconds between looks at promises while mail keeps coming; else they are looked at before each batch
-)
+LOOK_EVERY = 30.0  # seconds between looks at promises while mail keeps coming; else it looks before each batch
 UNDER_WAY = 2  # batches at once in a mailbox: the next is fetched while the last is being sent
 DUE_AT_ONCE = 100
 LOOK_AGAIN = 1.0  # seconds between looks for new mail, and for what is due, while a batch is slow
@@ -146,9 +144,7 @@ class Worker:
         )
         fresh = [uid for uid, attempts in wanted.items() if attempts == 0]
         groups = [fresh[i : i + limits.batch] for i in range(0, len(fresh), limits.batch)]
-        groups += [
-            [uid] for uid, attempts in wanted.items() if attempts
-        ]  # what failed before, or is suspected, comes alone
+        groups += [[uid] for uid, attempts in wanted.items() if attempts]  # what failed, or is suspected, comes alone
         for group in groups:
             suspect = wanted[group[0]] != 0  # it may end the process: nothing else is under way while it is tried
             if suspect:

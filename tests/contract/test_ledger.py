@@ -291,6 +291,15 @@ async def test_a_database_that_is_locked_for_long_is_a_ledger_error_and_works_ag
     assert (await ledger.begin({key(1): NOW}, NOW))[key(1)].attempts == 1
 
 
+def test_a_database_library_that_is_too_old_is_refused_before_anything_is_made(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    with pytest.raises(LedgerError, match=r"needs 3\.35 .*newer Python"):
+        Ledger.open(path)
+    assert not path.parent.exists()
+
+
 def test_a_ledger_of_a_newer_program_is_refused_with_what_to_do(path: Path) -> None:
     Ledger.open(path).close()
     with closing(sqlite3.connect(path)) as connection:

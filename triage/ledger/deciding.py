@@ -23,7 +23,7 @@ V = TypeVar("V")
 
 CONVERSATION_MEMORY = timedelta(days=14)  # for the weakest tie, same sender and subject
 SUSPECTED = -1  # attempts of a message that was begun beside others: if the process ends, it may have been any of them
-CHUNK = 500  # values in one IN (...): SQLite before 3.32 takes 999 variables in all
+CHUNK = 500  # values in one IN (...): databases bound the variables of a statement
 
 
 def begin(

@@ -23,7 +23,7 @@ events, estimator, cursors = schema.ticket_events, schema.estimator, schema.fold
 LEARNT_FROM = (TicketEventKind.OPENED, TicketEventKind.ANSWERED, TicketEventKind.CLOSED, TicketEventKind.REOPENED)
 MERGED = "merged"  # reason of a closure
 ONE_ROW = 1
-CHUNK = 500  # values in one IN (...): SQLite before 3.32 takes 999
+CHUNK = 500  # values in one IN (...): databases bound the variables of a statement
 
 
 class TicketBook:

@@ -13,7 +13,7 @@ from triage.message import MessageKey
 from triage.records import Outcome
 
 MAX_DETAIL = 500  # characters of a server's words
-CHUNK = 500  # steps at once: SQLite before 3.32 takes 999 variables
+CHUNK = 500  # steps at once: databases bound the variables of a statement
 
 
 def take(c: sa.Connection, steps: Sequence[tuple[Outcome, datetime]]) -> list[State]:

@@ -5,6 +5,7 @@ Every method is one transaction, committed before it returns. All raise LedgerEr
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -34,6 +35,7 @@ from triage.records import (
 m, e, t = schema.messages.c, schema.effects.c, schema.tickets.c
 
 
+OLDEST_SQLITE = (3, 35)  # RETURNING: rows of a batch are put in with one statement
 LONGEST_WAIT = timedelta(hours=2)  # retry.FORWARD_POLICY waits an hour and a quarter at most
 
 
@@ -47,6 +49,12 @@ class Ledger:
     @classmethod
     def open(cls, path: Path) -> Ledger:
         """Open or create the ledger at *path* and bring its schema up to date."""
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            least = ".".join(map(str, OLDEST_SQLITE))
+            raise LedgerError(
+                f"Python's SQLite is {sqlite3.sqlite_version}, and the ledger needs {least} (RETURNING); run triage with a newer "
+                "Python, or one that is built with a newer SQLite"
+            )
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
