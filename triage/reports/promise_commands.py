@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import sys
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -17,9 +16,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from triage import config
-from triage.errors import EX_FAILED, LedgerError
+from triage.errors import LedgerError
 from triage.ledger import Ledger, queries, reports
 from triage.opening_hours import ClosedDay, OpeningHours
+from triage.pages import hand_over
 from triage.planning import Office
 from triage.policy import Policy
 from triage.reports.report_page import hours as in_hours
@@ -131,7 +131,7 @@ def report(context: click.Context, since: str, until: str | None, as_json: bool,
     if as_json:
         click.echo(json.dumps(found.to_json(), ensure_ascii=False))
     if html is not None:
-        _write(page(found, office.settings.shop.name), html)
+        hand_over(page(found, office.settings.shop.name), html)
     if not as_json and html is None:
         _show_report(Console(), found)
 
@@ -152,18 +152,6 @@ def _hours_of(policy: Policy) -> HoursOf:
         return policy.clock(team, "round-the-clock" if clock == "round-the-clock" else "opening-hours")
 
     return hours
-
-
-def _write(text: str, path: Path) -> None:
-    if str(path) == "-":
-        click.echo(text, nl=False)
-        return
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        click.echo(f"triage: {path}: cannot be written: {error.strerror}", err=True)
-        sys.exit(EX_FAILED)
-    click.echo(f"Open {path.resolve().as_uri()} in a browser.", err=True)
 
 
 def _show_report(console: Console, found: Report) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from triage.errors import EX_CONFIG, EX_FAILED, ConfigError
+from triage.errors import EX_CONFIG, ConfigError
+from triage.pages import hand_over
 from triage.templates.catalog import Catalog
 from triage.templates.preview import preview_page
 
@@ -38,12 +39,4 @@ def preview(templates: Path, default_locale: str, output: Path) -> None:
         for problem in error.problems:
             click.echo(str(problem), err=True)
         sys.exit(EX_CONFIG)
-    if str(output) == "-":
-        click.echo(page, nl=False)
-        return
-    try:
-        output.write_text(page, encoding="utf-8")
-    except OSError as error:
-        click.echo(f"{output}: cannot be written: {error.strerror}", err=True)
-        sys.exit(EX_FAILED)
-    click.echo(f"Open {output.resolve().as_uri()} in a browser.", err=True)
+    hand_over(page, output)
