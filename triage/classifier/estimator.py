@@ -1,8 +1,18 @@
 """TextModel: what is trained and stored. Classifier: what the daemon calls.
 
-Multinomial logistic regression on three views of the text (`features`). Measured on 63 intents of five public English
-sources (5,459 rows, a quarter held out): logistic regression .964 accuracy in 3.4 s, linear SVM .963 in 3.4 s, ridge
-.951 in 20 s; only the first is near its own probabilities without a further model.
+One linear support vector machine a label on three views of the text (`features`); its margins, divided by one number (`temperature`),
+are the logits. Measured against multinomial logistic regression (C 10), the sentence vectors and terms being the same:
+
+                                                                    SVM          logistic regression
+    writers not learnt from, 8,982 messages: accuracy               .911         .907
+      decided of which 90 in 100 are right                          .896         .885
+      calibration error, negative log-likelihood                    .018, .320   .022, .337
+    a language not learnt from (de, en, es, zh)                     .880         .880
+    53 intents of four public English sources, 2,966 rows           .943         .940
+      of these the 19 of a bank                                     .946         .939
+    time to fit                                                     1            2.7
+
+C between 0.3 and 2 changes the first line by .003.
 """
 
 from __future__ import annotations
@@ -15,8 +25,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion
+from sklearn.svm import LinearSVC
 
 from triage.classifier.encoder import WIDTH, one_thread
 from triage.classifier.features import side_by_side, union
@@ -46,7 +56,7 @@ class TextModel(BaseEstimator):  # type: ignore[misc]
         own_names: names of the shop, masked wherever they stand.
     """
 
-    def __init__(self, C: float = 10.0, seed: int = 0, own_names: tuple[str, ...] = ()) -> None:
+    def __init__(self, C: float = 0.5, seed: int = 0, own_names: tuple[str, ...] = ()) -> None:
         self.C = C
         self.seed = seed
         self.own_names = own_names
@@ -77,21 +87,18 @@ class TextModel(BaseEstimator):  # type: ignore[misc]
         told = [about or (label if label in subjects else "") for label, about in zip(labels, abouts, strict=True)]
         rows = [i for i, subject in enumerate(told) if subject]
         self.about_labels_: list[str] = sorted(subjects)
-        self.about_head_: LogisticRegression | None = None
+        self.about_head_: LinearSVC | None = None
         if len(subjects) > 1:
             weights = np.asarray([_COMPLAINT_WEIGHT if abouts[i] else 1.0 for i in rows])
             self.about_head_ = self._head(features[rows], [told[i] for i in rows], weights)
 
     def _head(
         self, features: sp.csr_matrix, labels: Sequence[str], weights: npt.NDArray[np.float64] | None = None
-    ) -> LogisticRegression:
+    ) -> LinearSVC:
         numbers = np.searchsorted(sorted(set(labels)), list(labels))
-        # the default tolerance: ten times as much saves half of the time and costs .01 of accuracy
-        head = LogisticRegression(C=self.C, max_iter=300, random_state=self.seed).fit(
-            features, numbers, sample_weight=weights
-        )
-        # in the order of its transpose, which is what features are multiplied by: else 2 MB are copied for each text
-        head.coef_ = np.asfortranarray(head.coef_)
+        head = LinearSVC(C=self.C, random_state=self.seed).fit(features, numbers, sample_weight=weights)
+        # as float32, which features are, and in the order of its transpose, by which they are multiplied: else it is converted for each text
+        head.coef_ = np.asfortranarray(head.coef_, dtype=np.float32)
         return head
 
     def prepare(self, texts: Sequence[str]) -> list[str]:
@@ -207,7 +214,7 @@ def vectors_of(features: sp.csr_matrix) -> npt.NDArray[np.float32]:
     return np.asarray(features.data[places], dtype=np.float32)
 
 
-def _logits(head: LogisticRegression, features: sp.csr_matrix) -> Probabilities:
+def _logits(head: LinearSVC, features: sp.csr_matrix) -> Probabilities:
     # as head.decision_function does, without checking what we have just made
     found = np.asarray(features @ head.coef_.T + head.intercept_, dtype=np.float64)
     return np.column_stack([np.zeros(len(found)), found]) if found.shape[1] == 1 else found
