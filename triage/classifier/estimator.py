@@ -97,7 +97,7 @@ class TextModel(BaseEstimator):  # type: ignore[misc]
     ) -> LinearSVC:
         numbers = np.searchsorted(sorted(set(labels)), list(labels))
         head = LinearSVC(C=self.C, random_state=self.seed).fit(features, numbers, sample_weight=weights)
-        # as float32, which features are, and in the order of its transpose, by which they are multiplied: else it is converted for each text
+        # float32 as the features, and in the order of its transpose, by which they are multiplied: else it is copied for each text
         head.coef_ = np.asfortranarray(head.coef_, dtype=np.float32)
         return head
 

@@ -26,8 +26,10 @@ from triage.classifier.manifest import Manifest
 from triage.classifier.novelty import prose
 from triage.message import Prediction
 
-# Decided mail is to be right so often; the threshold is the least one that gets there.
-TARGET_ACCURACY = 0.90
+# Decided mail of writers not learnt from is to be right so often; the threshold is the least one that gets there. Mail of a new shop is
+# to be right in 0.90 of the cases, and a shop is more than new writers: it may be another language in another form. With the threshold
+# that gives 0.94 of new writers of the corpus, of a language and form not learnt from .90 are right (`benchmarks/corpus.py`).
+TARGET_ACCURACY = 0.94
 FOLDS = 4
 
 # With more labels than MANY a fit takes half a minute (8,600 rows, 77 labels), so there is one fold less.
