@@ -1,8 +1,11 @@
-"""How well the guard tells machines from persons on labelled mail: `python benchmarks/guard.py MANIFEST_DIR [--list]`.
+"""How well the guard tells machines from persons on labelled mail: `python -m benchmarks.guard MANIFEST_DIR [--list]`.
 
 MANIFEST_DIR holds manifest.jsonl, one object a line: `file`, `kind` (human, bounce, auto-reply, list, bulk, system, no-reply, spam,
 malformed), `may_auto_reply` (true, false, null: arguable), and optionally `expected.reply_to`, `mailbox` (addresses that count as ours)
 and `wrapped` (true: the header is made up).
+
+`python -m benchmarks.guard --texts models/corpus` gives it rows of customers' texts instead, each once as a new mail and once as an
+answer: none of them may be silenced.
 """
 
 from __future__ import annotations
@@ -13,11 +16,15 @@ import statistics
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.policy import SMTP
+from itertools import product
 from pathlib import Path
 
 import yaml
 
 from triage import guard
+from triage.classifier import dataset
 from triage.parsing import parse
 
 MACHINES = ("bounce", "auto-reply", "list", "bulk", "system")
@@ -33,12 +40,17 @@ USUAL_HEADERS = (
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("folder", type=Path)
+    arguments.add_argument("folder", type=Path, nargs="?")
+    arguments.add_argument("--texts", type=Path, nargs="+", help="rows of customers' texts (JSON Lines)")
     arguments.add_argument("--senders", type=Path, default=Path(__file__).parents[1] / "config" / "senders.yaml")
     arguments.add_argument("--list", action="store_true", help="name each mail that was judged wrongly")
     options = arguments.parse_args()
     config = yaml.safe_load(options.senders.read_text(encoding="utf-8"))
     senders = guard.Senders.from_config(guard.SendersConfig.model_validate(config))
+    if options.texts:
+        texts(options.texts, senders)
+    if options.folder is None:
+        return
     total: Counter[str] = Counter()
     stopped: Counter[str] = Counter()
     by_headers: Counter[str] = Counter()
@@ -98,6 +110,28 @@ def main() -> None:
     print(f"persons silenced: {len(silenced)}   reply address as expected: {addresses[0]} of {addresses[1]}")
     print("reasons:", ", ".join(f"{reason} {count}" for reason, count in reasons.most_common()))
     print(f"judge: median {statistics.median(spans) * 1e3:.2f} ms, slowest {max(spans) * 1e3:.1f} ms")
+
+
+def texts(paths: list[Path], senders: guard.Senders) -> None:
+    """Print which rows of customers' texts are silenced, as a new mail or as an answer to one of ours."""
+    rows = dataset.load(paths).rows
+    at = datetime(2026, 1, 5, 9, tzinfo=UTC)
+    count = 0
+    for row, answer in product(rows, (False, True)):
+        mail = EmailMessage(policy=SMTP)
+        mail["From"] = "Kim Example <kim@customer.example>"
+        mail["To"] = "support@shop.example"
+        mail["Subject"] = "Re: " * answer + " ".join(row.subject.split())
+        mail["Date"] = at
+        mail["Message-ID"] = f"<{row.id}@customer.example>"
+        if answer:
+            mail["In-Reply-To"] = "<1@shop.example>"
+        mail.set_content(row.text)
+        verdict = guard.judge(parse(mail.as_bytes()), guard.Circumstances(at, at, timedelta(days=1)), senders)
+        if not verdict.allowed:
+            count += 1
+            print(f"silenced  {row.id}, {'an answer' if answer else 'new'}: {verdict.reason}: {verdict.evidence}")
+    print(f"{count} of {2 * len(rows)} mails of customers silenced")
 
 
 if __name__ == "__main__":
