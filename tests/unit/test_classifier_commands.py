@@ -67,6 +67,8 @@ def test_the_first_model_is_put_in_use_and_another_name_is_not(home: Path) -> No
     assert json.loads(other.stdout)["in_use"] is False
     assert "put it in use with: triage models use second" in other.stderr
     listed = [json.loads(line) for line in run(home, "models", "--json").stdout.splitlines()]
+    assert run(home, "models", "list", "--json").stdout == run(home, "models", "--json").stdout
+    assert run(home, "models", "list").stdout == run(home, "models").stdout
     assert {one["model"]: one["in_use"] for one in listed} == {"second": False, "small": True}
 
 

@@ -130,16 +130,26 @@ def evaluate(context: click.Context, data: Sequence[Path], name: str | None, as_
 @click.pass_context
 @told
 def models(context: click.Context, as_json: bool, home: Path | None) -> None:
-    """List the models; `card NAME` shows one, `use NAME` puts it in use."""
+    """List the models; `card NAME` shows one, `use NAME` puts it in use. Without COMMAND: list."""
+    shared = context.obj if isinstance(context.obj, dict) else {}
+    context.obj = {**shared, "home": home_of(context, home), "as_json": as_json}
+    if context.invoked_subcommand is None:
+        context.invoke(list_models)
+
+
+@models.command("list")
+@_json
+@_home
+@click.pass_context
+@told
+def list_models(context: click.Context, as_json: bool, home: Path | None) -> None:
+    """List the models: name, version, which is in use, how good it is."""
     from triage.classifier import registry
 
-    context.obj = {**(context.obj if isinstance(context.obj, dict) else {}), "home": home_of(context, home)}
-    if context.invoked_subcommand is not None:
-        return
     folder = home_of(context, home) / "models"
     in_use = registry.current(folder)
     found = [registry.describe(folder, name) for name in registry.names(folder)]
-    if as_json:
+    if as_json or context.obj["as_json"]:
         for one in found:
             click.echo(json.dumps(_summary(one, in_use)))
     elif found:
@@ -150,27 +160,29 @@ def models(context: click.Context, as_json: bool, home: Path | None) -> None:
 
 @models.command("card")
 @click.argument("name", required=False)
+@_home
 @click.pass_context
 @told
-def show_card(context: click.Context, name: str | None) -> None:
+def show_card(context: click.Context, name: str | None, home: Path | None) -> None:
     """Print the card of NAME, or of the model in use."""
     from triage.classifier import registry
     from triage.classifier.card import card
 
-    folder = context.obj["home"] / "models"
+    folder = home_of(context, home) / "models"
     click.echo(card(registry.describe(folder, name or registry.current(folder) or DEFAULT_NAME)), nl=False)
 
 
 @models.command("use")
 @click.argument("name")
 @click.option("--version", default=None, help="A version that is still kept; without it, the newest.")
+@_home
 @click.pass_context
 @told
-def put_in_use(context: click.Context, name: str, version: str | None) -> None:
+def put_in_use(context: click.Context, name: str, version: str | None, home: Path | None) -> None:
     """Put NAME in use; a daemon that runs picks it up."""
     from triage.classifier import registry
 
-    folder = context.obj["home"] / "models"
+    folder = home_of(context, home) / "models"
     registry.load(folder, name)
     chosen = registry.use(folder, name, now=datetime.now(UTC), why="chosen", version=version)
     click.echo(f"in use: {chosen.name} {chosen.version}", err=True)
