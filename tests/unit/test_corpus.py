@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,41 @@ def test_no_address_of_a_real_domain_and_no_card_number_stands_in_a_message() ->
     cards = [row["id"] for row in ROWS if re.search(r"\b\d{4}([ -]?)\d{4}\1\d{4}\1\d{4}\b", row["text"])]
 
     assert (addresses, cards) == ([], [])
+
+
+def test_messages_are_short_and_long_in_each_language_and_for_each_label() -> None:
+    for language, rows in by_language().items():
+        lengths = sorted(len(words(row)) for row in rows)
+        tenth, quarter, half, most = (lengths[len(lengths) * percent // 100] for percent in (10, 25, 50, 90))
+        of_label = {
+            label: statistics.median(len(words(row)) for row in rows if row["label"] == label) / half
+            for label in LABELS
+        }
+
+        assert tenth <= half / 2, language
+        assert quarter <= 0.7 * half, language
+        assert most >= 2.2 * half, language
+        assert all(0.5 <= share <= 1.8 for share in of_label.values()), (language, of_label)
+
+
+def test_no_turn_of_phrase_gives_the_author_away() -> None:
+    """Letters have their set phrases ("Sehr geehrte Damen und Herren"); no other run of words may come back in one message of twenty."""
+    for language, rows in by_language().items():
+        length = 8 if language in UNSPACED else 4
+        counts: Counter[tuple[str, ...]] = Counter()
+        for row in rows:
+            found = words(row)
+            counts.update({tuple(found[i : i + length]) for i in range(len(found) - length + 1)})
+        phrase, count = counts.most_common(1)[0]
+
+        assert count / len(rows) <= 0.05, (language, phrase)
+
+
+def by_language() -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in ROWS:
+        found[row["lang"]].append(row)
+    return found
 
 
 def test_the_corpus_is_large_enough_in_each_language_and_of_many_voices() -> None:
