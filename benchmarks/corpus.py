@@ -27,7 +27,7 @@ UNSPACED = ("ja", "zh")
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
 
 # Languages and forms with so many messages are left out in turn.
-MANY = 1000
+MANY = 2000
 
 
 def main() -> None:
