@@ -52,6 +52,8 @@ def main() -> None:
         for share in SHARES:
             part = training.hold_out(learn, share=share, seed=given.seed)[1] if share < 1 else learn
             show(f"{len(part):5d} messages, tested on the other half", measure(part, held, given.seed))
+            if others:
+                show(f"{len(part):5d} messages, tested on the other rows", measure(part, others, given.seed))
         if others:
             show("all messages, tested on the other rows", measure(rows, others, given.seed))
         if given.left_out:

@@ -115,7 +115,8 @@ def test_a_model_that_cannot_be_used_costs_the_categories_and_not_the_mail(
     if fault != "gone":
         (folder / "manifest.json").write_text(json.dumps(manifest) if fault == "another version" else "{")
     (home.path / "models" / "current").write_text("broken\n")
-    assert [problem["key"] for problem in errors(home)] == ["model"]
+    found = errors(home)
+    assert [problem["key"] for problem in found] == ["model"], found
     with Daemon(home) as daemon:
         dovecot.deliver(user, letter(1))
         daemon.until(lambda: daemon.settled(1), "the mail to be settled")

@@ -122,6 +122,8 @@ def test_a_script_is_learnt_from_texts_that_are_written_in_it() -> None:
 
     assert scripts([*english, "посылка", "где", "что"]) == ["Cyrillic", "Latin"]
     assert scripts([*english, "посылка", "12:30", "..."]) == ["Latin"]
+    assert scripts(english * 10 + ["посылка"] * 11) == ["Latin"]
+    assert scripts(english * 10 + ["посылка"] * 12) == ["Cyrillic", "Latin"]
     assert list(written_in(["荷物はどこですか", "123", "où?"], ["Latin"])) == [False, True, True]
     assert list(written_in(["where is it? my name is Γιώργος"], ["Latin"])) == [True]
 

@@ -42,8 +42,10 @@ _STARTS = np.asarray([start for start, _ in _BLOCKS])
 SCRIPTS = sorted({script for _, script in _BLOCKS} - {""})
 _SCRIPT_OF_BLOCK = np.asarray([SCRIPTS.index(script) if script else len(SCRIPTS) for _, script in _BLOCKS])
 
-# A script was learnt from if so many of the texts are written in it: a customer who quotes a word teaches none.
+# A script was learnt from if more than this share of the texts is written in it, or a dozen of them: a stray one teaches nothing, and a
+# team's dozen must not drown in a large corpus.
 _LEAST_SHARE = 0.002
+_ENOUGH = 12
 
 # "42?" and a bare order number are short answers, no logs.
 _LONG_ENOUGH = 40
@@ -86,7 +88,11 @@ class Typical(BaseEstimator):  # type: ignore[misc]
 def scripts(texts: Sequence[str]) -> list[str]:
     """The scripts in which *texts* are written, but for those of a few of them only."""
     counts = np.bincount([_main_script(text) for text in texts], minlength=len(SCRIPTS) + 1)
-    return [script for script, count in zip(SCRIPTS, counts, strict=False) if count > _LEAST_SHARE * len(texts)]
+    return [
+        script
+        for script, count in zip(SCRIPTS, counts, strict=False)
+        if count > _LEAST_SHARE * len(texts) or count >= _ENOUGH
+    ]
 
 
 def written_in(texts: Sequence[str], known: Sequence[str]) -> npt.NDArray[np.bool_]:
