@@ -85,12 +85,16 @@ class TextModel(BaseEstimator):  # type: ignore[misc]
         """Learn what messages are about: what their row says, else their own label where it is a subject of others."""
         subjects = set(filter(None, abouts))
         told = [about or (label if label in subjects else "") for label, about in zip(labels, abouts, strict=True)]
-        rows = [i for i, subject in enumerate(told) if subject]
         self.about_labels_: list[str] = sorted(subjects)
         self.about_head_: LinearSVC | None = None
         if len(subjects) > 1:
-            weights = np.asarray([_COMPLAINT_WEIGHT if abouts[i] else 1.0 for i in rows])
-            self.about_head_ = self._head(features[rows], [told[i] for i in rows], weights)
+            # rows without a subject have no weight: leaving them out would copy all the others
+            weights = [
+                (_COMPLAINT_WEIGHT if about else 1.0) * bool(subject)
+                for about, subject in zip(abouts, told, strict=True)
+            ]
+            some = self.about_labels_[0]
+            self.about_head_ = self._head(features, [subject or some for subject in told], np.asarray(weights))
 
     def _head(
         self, features: sp.csr_matrix, labels: Sequence[str], weights: npt.NDArray[np.float64] | None = None
