@@ -33,7 +33,7 @@ from triage.message import Prediction
 TARGET_ACCURACY = 0.94
 FOLDS = 4
 
-# With more labels than MANY a fit takes half a minute (8,600 rows, 77 labels), so there is one fold less.
+# With more labels than MANY a fit takes long (5,600 rows, 83 labels: some 9 s), so there is one fold less.
 MANY = 20
 
 # Logit of a label that a part of the rows does not have, since all its texts are by one writer.
