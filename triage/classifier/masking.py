@@ -58,6 +58,14 @@ def masked(text: str, own_names: re.Pattern[str] | None = None) -> str:
     return _LINES.sub("\n", _SPACES.sub(" ", text)).strip()
 
 
+_STAND_INS = re.compile(r"\b(?:weblink|mailaddress|ourshop)\b")
+
+
+def says_nothing(text: str) -> bool:
+    """Whether *text* has no word beside order numbers, links, addresses and handles."""
+    return not any(map(str.isalpha, _STAND_INS.sub("", masked(text))))
+
+
 def names_pattern(names: Iterable[str]) -> re.Pattern[str] | None:
     """A pattern that finds any of *names* as whole words, in any case; None for no names."""
     parts: Sequence[str] = sorted({re.escape(name.strip()) for name in names if name.strip()}, key=len, reverse=True)

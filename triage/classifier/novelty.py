@@ -19,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
+from triage.classifier.masking import says_nothing
+
 # Share of letters among the visible characters. Of the corpus 0.1 % has less than .61, of 60 logs nine in ten less than .50.
 LEAST_LETTERS = 0.55
 
@@ -47,7 +49,7 @@ _SCRIPT_OF_BLOCK = np.asarray([SCRIPTS.index(script) if script else len(SCRIPTS)
 _LEAST_SHARE = 0.002
 _ENOUGH = 12
 
-# "42?" and a bare order number are short answers, no logs.
+# "Gr. 42?" and "L" are short answers, no logs.
 _LONG_ENOUGH = 40
 
 
@@ -110,10 +112,12 @@ def _main_script(text: str) -> int:
 
 
 def is_prose(text: str) -> bool:
-    """Whether *text* is made of words, in any script; "" is not."""
+    """Whether *text* is made of words, in any script; "" is not, and a bare order number is not."""
+    if says_nothing(text):
+        return False
     visible = "".join(text.split())
     letters = sum(map(str.isalpha, visible))
-    return letters > 0 and (len(visible) < _LONG_ENOUGH or letters >= LEAST_LETTERS * len(visible))
+    return len(visible) < _LONG_ENOUGH or letters >= LEAST_LETTERS * len(visible)
 
 
 def prose(texts: Sequence[str]) -> npt.NDArray[np.bool_]:
