@@ -42,8 +42,9 @@ ABSTAIN_LABELS = ("other",)
 # The label beside which `about` is told.
 COMPLAINT = "complaint"
 
-# Times that a complaint counts when it is learnt what messages are about. Of 544 complaints of unseen writers about a subject .835 were
-# told right by a head of complaints alone, .841 with every message's subject beside them (weight 2), .854 with weight 4.
+# Times that a complaint counts when it is learnt what messages are about. Complaints of unseen writers about a subject that were told
+# right by a head of complaints alone, with every message's subject beside them (weight 2), and with weight 4: of 544 in a corpus of 3,600
+# messages .835, .841, .854; of 2,318 in one of 14,480 .869, .868, .870. It is there for sets with few complaints.
 _COMPLAINT_WEIGHT = 4.0
 
 

@@ -28,6 +28,9 @@ _NUMBER = re.compile(
     r"(?<!\w)[#+(]?(?:[A-Z]{1,4}[-/ ]?)?\d(?:[ ()/.-]?\d){3,}(?!\w)|\b(?=\w*\d\w*\d)(?=\w*[A-Za-z])[A-Za-z0-9]{8,}\b"
 )
 _DIGITS = re.compile(r"\d+")
+# what stands for a link, an address, and a handle or the shop's own name
+_LINK, _ADDRESS, _SHOP = "weblink", "mailaddress", "ourshop"
+_STAND_INS = re.compile(rf"\b(?:{_LINK}|{_ADDRESS}|{_SHOP})\b")
 _SPACES = re.compile(r"[^\S\n]{2,}|[^\S\n ]")
 _LINES = re.compile(r"\n\s*\n+")
 
@@ -45,20 +48,17 @@ def masked(text: str, own_names: re.Pattern[str] | None = None) -> str:
     text = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS])
     # most texts have no link, no address and few figures, and looking whether a sign is there at all is quick
     if "/" in text or "www." in text.lower():
-        text = _URL.sub(" weblink ", text)
+        text = _URL.sub(f" {_LINK} ", text)
     if "@" in text:
-        text = _MAIL.sub(" mailaddress ", text)
+        text = _MAIL.sub(f" {_ADDRESS} ", text)
     if own_names is not None:
-        text = own_names.sub(" ourshop ", text)
+        text = own_names.sub(f" {_SHOP} ", text)
     if "@" in text:
-        text = _HANDLE.sub(" ourshop ", text)
+        text = _HANDLE.sub(f" {_SHOP} ", text)
     if _DIGITS.search(text):
         text = _NUMBER.sub(" 00000 ", text)
         text = _DIGITS.sub(lambda found: "0" * min(len(found[0]), 5), text)
     return _LINES.sub("\n", _SPACES.sub(" ", text)).strip()
-
-
-_STAND_INS = re.compile(r"\b(?:weblink|mailaddress|ourshop)\b")
 
 
 def says_nothing(text: str) -> bool:
