@@ -37,7 +37,19 @@ _SCRIPTS: tuple[tuple[re.Pattern[str], int, str | None], ...] = (
     (re.compile(r"[\u0600-\u06ff]"), MIN_LETTERS, None),
 )
 # The model tells these apart by chance; what is asked for wins (Norwegian is "no" to people, "nb" to some standards).
-_SAME = {"nn": "no", "nb": "no", "wuu": "zh", "yue": "zh", "arz": "ar", "azb": "fa", "sh": "hr", "bs": "hr", "iw": "he"}
+_SAME = {
+    "als": "de",
+    "bar": "de",
+    "nn": "no",
+    "nb": "no",
+    "wuu": "zh",
+    "yue": "zh",
+    "arz": "ar",
+    "azb": "fa",
+    "sh": "hr",
+    "bs": "hr",
+    "iw": "he",
+}
 
 
 class _Model:

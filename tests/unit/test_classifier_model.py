@@ -26,7 +26,7 @@ from triage.classifier.encoder import SentenceEncoder, encoder, sentences
 from triage.classifier.estimator import Classifier, decide
 from triage.classifier.features import HashedTfidf, side_by_side
 from triage.classifier.masking import MAX_CHARACTERS, masked, names_pattern
-from triage.classifier.novelty import is_prose, scripts, written_in
+from triage.classifier.novelty import in_language, is_prose, languages, scripts, written_in
 from triage.classifier.training import Trained
 from triage.errors import ModelError
 
@@ -126,6 +126,38 @@ def test_a_script_is_learnt_from_texts_that_are_written_in_it() -> None:
     assert scripts(english * 10 + ["посылка"] * 12) == ["Cyrillic", "Latin"]
     assert list(written_in(["荷物はどこですか", "123", "où?"], ["Latin"])) == [False, True, True]
     assert list(written_in(["where is it? my name is Γιώργος"], ["Latin"])) == [True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hei, tilasin kengät kaksi viikkoa sitten, mutta paketti ei ole vieläkään saapunut.",
+        "Jó napot! Két hete rendeltem egy cipőt, de a csomag még mindig nem érkezett meg.",
+        "Merhaba, iki hafta önce ayakkabı sipariş ettim ama kargo hâlâ gelmedi.",
+        "Hej, jag beställde skor för två veckor sedan men paketet har fortfarande inte kommit.",
+        "Tere, tellisin kaks nädalat tagasi kingad, aga pakk ei ole ikka veel kohale jõudnud.",
+    ],
+    ids=["Finnish", "Hungarian", "Turkish", "Swedish", "Estonian"],
+)
+def test_a_language_that_it_has_not_learnt_is_unfamiliar(trained: Trained, text: str) -> None:
+    (found,) = classifier(trained).predict([text])
+
+    assert found.category is None
+    assert found.unfamiliar
+
+
+def test_a_language_is_learnt_from_texts_that_are_plainly_in_it() -> None:
+    english = [f"where is my parcel, I have been waiting since Monday {i}" for i in range(997)]
+    swedish = "Hej, var är mitt paket? Jag har väntat i två veckor."
+
+    assert languages([*english, swedish]) == ["en"]
+    assert languages([*english, *[swedish] * 12]) == ["en", "sv"]
+    assert list(in_language([swedish, "ok", "where is it?"], ["en"])) == [False, True, True]
+
+
+def test_of_texts_too_short_to_show_their_language_none_is_learnt_and_none_is_strange() -> None:
+    assert languages(["ok", "hola", "where is my parcel please"]) == []
+    assert list(in_language(["Hej, var är mitt paket? Jag har väntat i två veckor."], [])) == [True]
 
 
 def test_no_text_gives_no_prediction(trained: Trained) -> None:
@@ -240,7 +272,7 @@ def test_an_unknown_type_is_refused_even_with_the_right_hash(models: Path) -> No
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (lambda found: found.update(format=3), "format 3, this program reads format 2"),
+        (lambda found: found.update(format=4), "format 4, this program reads format 3"),
         (lambda found: found.pop("threshold"), "threshold: Field required"),
         (lambda found: found.update(file="../../elsewhere.skops"), "is no file name"),
     ],

@@ -27,6 +27,12 @@ SHOPS = {
     "books",
     "pets",
     "general",
+    "digital",
+    "telecom",
+    "travel",
+    "finance",
+    "meals",
+    "services",
 }
 FIELDS = {"id", "lang", "variety", "label", "about", "form", "shop", "writer", "scenario", "subject", "text", "licence"}
 

@@ -23,6 +23,7 @@ SHOP = ("en", "de", "es")
         ("¿Dónde está mi pedido? Lo compré hace dos semanas.", "es"),
         ("Hallo, Bestellung 4711 (https://shop.example/orders/where-is-my-order) ist noch nicht angekommen", "de"),
         ("Please help me with this order, danke!", "en"),
+        ("Hat der Drucker en Schweizer Stecker oder isch en Adapter dabii?", "de"),
     ],
 )
 def test_a_sentence_in_one_of_the_languages_is_named(text: str, language: str) -> None:

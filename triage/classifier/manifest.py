@@ -11,8 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from triage.errors import ModelError
 
-# 2: a model says in which scripts it was taught.
-FORMAT = 2
+# 3: a model says in which scripts and languages it was taught.
+FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
