@@ -109,14 +109,19 @@ class Connection:
         server = self._server
         timeout = SocketTimeout(server.connect_timeout.total_seconds(), server.read_timeout.total_seconds())
         context = _tls_context(self._home, server.ca_file) if server.tls != "none" else None
-        client = IMAPClient(
-            server.host,
-            port=server.port,
-            ssl=server.tls == "implicit",
-            ssl_context=context,
-            timeout=timeout,
-            use_uid=True,
-        )
+        try:
+            client = IMAPClient(
+                server.host,
+                port=server.port,
+                ssl=server.tls == "implicit",
+                ssl_context=context,
+                timeout=timeout,
+                use_uid=True,
+            )
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise TransientError(f"cannot connect to {server.host}:{server.port}: {_text(error)}") from error
         client.normalise_times = False  # aware datetimes, as the server sent them
         client._imap.debug = 0  # IMAPClient sets 5, which halves the speed of FETCH
         client._imap.read = partial(self._read_literal, client._imap)
@@ -181,7 +186,7 @@ class Connection:
         future = asyncio.get_running_loop().run_in_executor(self._pool, self._command, command)
         try:
             answer = await asyncio.wait_for(asyncio.shield(future), deadline)
-        except LoginRefused:
+        except TransientError:
             self._drop()
             raise
         except TimeoutError as error:

@@ -19,6 +19,7 @@ from triage.classifier.notebook import Notebook
 from triage.classifier.notes import Note, Spot
 from triage.classifier.teaching import Filed, Known, Lesson, NoLesson, Subject
 from triage.clock import Clock
+from triage.errors import TransientError
 from triage.imap_connection import CommandRefused
 from triage.learning import filed_mail
 from triage.learning.noting import note
@@ -111,6 +112,9 @@ class Gatherer:
                 try:
                     await mailbox.connect()
                     found += await self._mailbox(mailbox, mine)
+                except TransientError as error:
+                    remedy = f"Correct mailboxes.{name}.imap in {config.SETTINGS}, or try again when the server is back"
+                    raise TransientError(f"{error}. {remedy}") from error
                 finally:
                     await mailbox.shutdown()
             there = {one.note.spot for one in found}
