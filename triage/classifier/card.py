@@ -104,9 +104,8 @@ def _weak(manifest: Manifest) -> list[str]:
         lines += [f"- {sentence}" for sentence in _weaknesses(manifest.scores)]
     taught = {language for file in manifest.data for language in file["languages"]}
     lines += [
-        f"- Languages other than {', '.join(sorted(taught)) or 'those of its rows'} are only carried over by the sentence vectors "
-        "(ar, de, en, es, fr, it, ja, ko, nl, pl, pt, ru, th, tr, zh); in any further language it abstains or guesses. In a script "
-        "that none of its rows is in, it always abstains.",
+        f"- It abstains on text that is plainly in another language than {', '.join(sorted(taught)) or 'those of its rows'}, "
+        "or in a script that none of its rows is in. A few words of such a language may be taken for one that it knows.",
         '- A text of few words without a subject ("and now?", "see photo") has too little evidence; it should abstain.',
         "- A mail about two matters gets one category: the one that takes more words, not the one that matters more.",
         "- Irony, and anger without an angry word, are read as plain questions.",
