@@ -8,8 +8,8 @@ threshold, and 3 % of 7,479 English customers' questions of other sources were t
 was equal (90 %) but must store every training vector; the share of known words is useless across languages: it takes Korean for novel,
 which the vectors understand. They understand Thai, Russian, Turkish and Arabic as well, but nobody has measured how well on customers'
 mail: until there are rows of it, nobody can vouch for such a language. Its script shows it, or the detector that chooses the language
-of replies, which takes 9 of the corpus's 14,480 messages for another language than its eleven (half of them dialect), and 1 of 8,209
-messages of other sources.
+of replies, which takes 6 of the corpus's 19,478 messages for another language than its eleven, and 1 of 8,209 messages of other
+sources.
 """
 
 from __future__ import annotations
@@ -52,6 +52,9 @@ _SCRIPT_OF_BLOCK = np.asarray([SCRIPTS.index(script) if script else len(SCRIPTS)
 # nothing, and a team's dozen must not drown in a large corpus.
 _LEAST_SHARE = 0.002
 _ENOUGH = 12
+
+# So much of a text shows its language; of 600 characters no more was found, in 0.37 ms instead of 0.15.
+_SHOWS = 200
 
 # "Gr. 42?" and "L" are short answers, no logs.
 _LONG_ENOUGH = 40
@@ -102,7 +105,7 @@ def languages(texts: Sequence[str]) -> list[str]:
 
     None at all where fewer than a dozen texts show theirs: short words teach no language, and nothing can be told from it then.
     """
-    counts = Counter(filter(None, map(detect, texts)))
+    counts = Counter(filter(None, (detect(text[:_SHOWS]) for text in texts)))
     return _learnt(counts, len(texts)) if counts.total() >= _ENOUGH else []
 
 
@@ -119,9 +122,7 @@ def written_in(texts: Sequence[str], known: Sequence[str]) -> npt.NDArray[np.boo
 def in_language(texts: Sequence[str], known: Sequence[str]) -> npt.NDArray[np.bool_]:
     """Whether each text may be in one of the languages *known* (of none: any text may): all but what plainly is in another."""
     allowed = {None, *known}
-    return np.fromiter(
-        (not known or detect(text, known) in allowed for text in texts), dtype=np.bool_, count=len(texts)
-    )
+    return np.fromiter((not known or detect(text[:_SHOWS], known) in allowed for text in texts), np.bool_, len(texts))
 
 
 def _main_script(text: str) -> int:
