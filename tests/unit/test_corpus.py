@@ -164,9 +164,9 @@ def by_language() -> dict[str, list[dict[str, Any]]]:
 
 def test_the_corpus_is_large_enough_in_each_language_and_of_many_voices() -> None:
     languages = Counter(row["lang"] for row in ROWS)
-    assert sum(languages.values()) >= 14_000
-    assert all(languages[language] >= 2400 for language in ("en", "de", "es")), languages
-    assert all(languages[language] >= 1000 for language in ("fr", "pt", "nl", "zh", "ko")), languages
-    assert all(languages[language] >= 350 for language in ("it", "pl", "ja")), languages
-    assert len({row["writer"] for row in ROWS}) >= 9000
+    assert sum(languages.values()) >= 21_000
+    assert all(languages[language] >= 3200 for language in ("en", "de", "es")), languages
+    assert all(languages[language] >= 1600 for language in ("fr", "pt", "nl", "zh", "ko")), languages
+    assert all(languages[language] >= 450 for language in ("it", "pl", "ja")), languages
+    assert len({row["writer"] for row in ROWS}) >= 17_000
     assert 0.08 <= sum(row["label"] == "other" for row in ROWS) / len(ROWS) <= 0.13
