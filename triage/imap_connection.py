@@ -118,7 +118,7 @@ class Connection:
                 timeout=timeout,
                 use_uid=True,
             )
-        except TimeoutError:
+        except TimeoutError:  # an OSError, too, for which `_run` has a better word
             raise
         except OSError as error:
             raise TransientError(f"cannot connect to {server.host}:{server.port}: {_text(error)}") from error

@@ -37,6 +37,7 @@ _SCRIPTS: tuple[tuple[re.Pattern[str], int, str | None], ...] = (
     (re.compile(r"[\u0600-\u06ff]"), MIN_LETTERS, None),
 )
 # The model tells these apart by chance; what is asked for wins (Norwegian is "no" to people, "nb" to some standards).
+# Who writes Alemannic or Bavarian reads German.
 _SAME = {
     "als": "de",
     "bar": "de",
