@@ -138,6 +138,7 @@ def as_json(item: Explained) -> dict[str, Any]:
             "confidence": round(item.prediction.confidence, 4),
             "probabilities": {name: round(value, 4) for name, value in item.prediction.probabilities.items()},
             "about": item.prediction.about,
+            "unfamiliar": item.prediction.unfamiliar,
             "model": item.prediction.model,
         },
         "route": {

@@ -63,7 +63,10 @@ def _prediction(item: Explained) -> str:
         for name, value in sorted(item.prediction.probabilities.items(), key=lambda pair: -pair[1])
     )
     about = f" about {item.prediction.about}" if item.prediction.about else ""
-    return f"{item.prediction.category or 'abstained'}{about} ({each or 'no model'})"
+    told = item.prediction.category or "abstained"
+    if item.prediction.unfamiliar:
+        told += ", since this is unlike all mail that it has learnt from"
+    return f"{told}{about} ({each or 'no model'})"
 
 
 def _shortened(text: str, most: int = 300) -> str:

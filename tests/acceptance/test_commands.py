@@ -109,6 +109,9 @@ def test_a_model_that_cannot_be_used_costs_the_categories_and_not_the_mail(
     fault: str, tmp_path: Path, dovecot: Dovecot, smtp: FaultSmtp, user: str
 ) -> None:
     home = Home(tmp_path / "home", model=True).imap(dovecot.port, user).smtp(smtp.port).in_english_only().write()
+    # the first login at a server that has just started, beside a full core, takes more than the short limits of the tests
+    home.settings["mailboxes"]["support"]["imap"] |= {"connect_timeout": "20s", "read_timeout": "20s"}
+    home.write()
     folder = home.path / "models" / "broken"
     folder.mkdir()
     manifest = {"name": "broken", "version": "1", "format": 999_999}

@@ -133,3 +133,16 @@ def test_whoever_is_not_answered_is_forwarded_and_filed(explained: dict[str, dic
 def test_a_foreign_domain_is_written_to_in_ascii(explained: dict[str, dict[str, Any]]) -> None:
     assert explained["a foreign domain"]["effects"][0]["to"] == "kim@xn--mller-kva.example"
     assert explained["a foreign local part"]["effects"][0]["to"] == "jörg@müller.example"
+
+
+def test_a_mail_unlike_all_that_the_model_knows_is_told_as_that(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home", model=True).imap(1, "user").smtp(1).write()
+    file = tmp_path / "finnish.eml"
+    file.write_bytes(mail({}, "Hei, tilasin kolme viikkoa sitten lampun, mutta paketti ei ole vielakaan saapunut."))
+
+    told = run(home, "explain", str(file))
+    as_json = run(home, "explain", str(file), "--json")
+
+    assert "abstained, since this is unlike all mail that it has learnt from" in " ".join(told.stdout.split())
+    prediction = json.loads(as_json.stdout)["prediction"]
+    assert (prediction["category"], prediction["unfamiliar"]) == (None, True)
