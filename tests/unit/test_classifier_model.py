@@ -24,7 +24,8 @@ from triage.classifier import registry, training
 from triage.classifier.dataset import Dataset, DatasetError, Row
 from triage.classifier.encoder import SentenceEncoder, encoder, sentences
 from triage.classifier.estimator import Classifier, decide
-from triage.classifier.features import HashedTfidf, side_by_side
+from triage.classifier.features import HashedTfidf, see
+from triage.classifier.manifest import FORMAT
 from triage.classifier.masking import MAX_CHARACTERS, masked, names_pattern
 from triage.classifier.novelty import in_language, is_prose, languages, scripts, written_in
 from triage.classifier.training import Trained
@@ -259,7 +260,7 @@ def test_an_unknown_type_is_refused_even_with_the_right_hash(models: Path) -> No
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (lambda found: found.update(format=4), "format 4, this program reads format 3"),
+        (lambda found: found.update(format=FORMAT + 1), f"format {FORMAT + 1}, this program reads format {FORMAT}"),
         (lambda found: found.pop("threshold"), "threshold: Field required"),
         (lambda found: found.update(file="../../elsewhere.skops"), "is no file name"),
     ],
@@ -400,7 +401,7 @@ def test_the_encoder_gives_the_same_when_it_remembers_no_more_tokens() -> None:
 def test_views_side_by_side_are_those_of_the_union(trained: Trained, texts: list[str]) -> None:
     views = trained.model.features_
 
-    assert np.abs((side_by_side(views, texts) - views.transform(texts)).toarray()).max() < 1e-6
+    assert np.abs((see(views, texts).features - views.transform(texts)).toarray()).max() < 1e-6
 
 
 @given(st.lists(st.text(max_size=80), min_size=1, max_size=4))

@@ -28,8 +28,9 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import FeatureUnion
 from sklearn.svm import LinearSVC
 
-from triage.classifier.encoder import WIDTH, one_thread
-from triage.classifier.features import side_by_side, union
+from triage.classifier import features as views
+from triage.classifier.encoder import one_thread
+from triage.classifier.features import Seen
 from triage.classifier.masking import masked, names_pattern
 from triage.classifier.novelty import Typical, in_language, languages, prose, scripts, written_in
 from triage.message import Prediction
@@ -57,25 +58,23 @@ class TextModel(BaseEstimator):  # type: ignore[misc]
         self.seed = seed
         self.own_names = own_names
 
-    def fit(self, texts: Sequence[str], labels: Sequence[str], abouts: Sequence[str] | None = None) -> Self:
-        """Learn from *texts*; *abouts* says of each what it is about beside its label, "" where that is not known."""
-        self.fit_views(texts)
-        return self.fit_features(self.transform(texts), labels, abouts)
-
-    def fit_views(self, texts: Sequence[str]) -> Self:
-        """Learn how *texts* are read: terms and their weights, the scripts they are written in and their languages."""
-        self.features_: FeatureUnion = union().fit(self.prepare(texts))
+    def fit_views(self, texts: Sequence[str]) -> Seen:
+        """Learn how *texts* are read (terms and their weights, main axes of the vectors, scripts and languages), and read them."""
+        self.features_: FeatureUnion
+        self.features_, seen = views.fit(self.prepare(texts))
         self.scripts_: list[str] = scripts(texts)
         self.languages_: list[str] = languages(texts)
-        return self
+        return seen
 
-    def fit_features(self, features: sp.csr_matrix, labels: Sequence[str], abouts: Sequence[str] | None = None) -> Self:
-        """As `fit`, on features that `transform` made; to come after `fit_views`."""
+    def fit(self, seen: Seen, labels: Sequence[str], abouts: Sequence[str]) -> Self:
+        """Learn from texts that were read by `fit_views` or `see`; *abouts* says of each what it is about beside its label, "" where that
+        is not known.
+        """
         self.labels_: list[str] = sorted(set(labels))
-        self.head_ = self._head(features, labels)
-        self._fit_about(features, abouts or [""] * len(labels))
+        self.head_ = self._head(seen.features, labels)
+        self._fit_about(seen.features, abouts)
         self.temperature_ = 1.0
-        self.typical_ = Typical().fit(vectors_of(features))
+        self.typical_ = Typical().fit(seen.whole)
         return self
 
     def _fit_about(self, features: sp.csr_matrix, abouts: Sequence[str]) -> None:
@@ -99,31 +98,28 @@ class TextModel(BaseEstimator):  # type: ignore[misc]
         names = names_pattern(self.own_names)
         return [masked(text, names) for text in texts]
 
-    def transform(self, texts: Sequence[str]) -> sp.csr_matrix:
-        """float32 of shape (n_texts, n_features): words, characters, sentence vectors."""
-        return side_by_side(self.features_, self.prepare(texts))
+    def see(self, texts: Sequence[str]) -> Seen:
+        """What the model sees of *texts*, as `fit_views` taught it to read."""
+        return views.see(self.features_, self.prepare(texts))
 
-    def logits(self, features: sp.csr_matrix) -> Probabilities:
+    def logits(self, seen: Seen) -> Probabilities:
         """Not yet calibrated: float64 of shape (n_texts, n_labels)."""
-        return _logits(self.head_, features)
+        return _logits(self.head_, seen.features)
 
-    def predict_proba(self, texts: Sequence[str]) -> Probabilities:
-        return self.probabilities(self.transform(texts))
-
-    def probabilities(self, features: sp.csr_matrix) -> Probabilities:
+    def probabilities(self, seen: Seen) -> Probabilities:
         """Calibrated: float64 of shape (n_texts, n_labels), rows sum to 1."""
-        return softmax(self.logits(features) / self.temperature_)
+        return softmax(self.logits(seen) / self.temperature_)
 
-    def familiar(self, texts: Sequence[str], features: sp.csr_matrix) -> npt.NDArray[np.bool_]:
+    def familiar(self, texts: Sequence[str], seen: Seen) -> npt.NDArray[np.bool_]:
         """Whether each text is of the kind that was learnt from; of any other the probabilities mean nothing."""
         readable = written_in(texts, self.scripts_) & in_language(texts, self.languages_)
-        return np.asarray(prose(texts) & readable & self.typical_.contains(vectors_of(features)))
+        return np.asarray(prose(texts) & readable & self.typical_.contains(seen.whole))
 
-    def about(self, features: sp.csr_matrix) -> list[str | None]:
+    def about(self, seen: Seen) -> list[str | None]:
         """What each text is about, if it is a complaint; None where the model was not taught that."""
         if self.about_head_ is None:
-            return [None] * features.shape[0]
-        return [self.about_labels_[i] for i in _logits(self.about_head_, features).argmax(axis=1)]
+            return [None] * seen.features.shape[0]
+        return [self.about_labels_[i] for i in _logits(self.about_head_, seen.features).argmax(axis=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +150,10 @@ class Classifier:
         return found
 
     def _decide(self, texts: Sequence[str]) -> list[Prediction]:
-        features = self.model.transform(texts)
-        probabilities = self.model.probabilities(features)
-        abouts = self.model.about(features)
-        familiar = self.model.familiar(texts, features)
+        seen = self.model.see(texts)
+        probabilities = self.model.probabilities(seen)
+        abouts = self.model.about(seen)
+        familiar = self.model.familiar(texts, seen)
         return [
             decide(
                 dict(zip(self.model.labels_, map(float, row), strict=True)),
@@ -195,16 +191,6 @@ def softmax(logits: Probabilities) -> Probabilities:
     """Rows of *logits* as probabilities."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)
-
-
-def vectors_of(features: sp.csr_matrix) -> npt.NDArray[np.float32]:
-    """The vectors of the whole texts among *features*: float32 of shape (n_texts, 512).
-
-    The last columns are the vector of the whole and the mean of the sentences; the first says more of what is unfamiliar
-    (.984 against .961 area under the curve).
-    """
-    places = features.indptr[1:, None] + np.arange(-2 * WIDTH, -WIDTH)  # every row ends with them, see `side_by_side`
-    return np.asarray(features.data[places], dtype=np.float32)
 
 
 def _logits(head: LinearSVC, features: sp.csr_matrix) -> Probabilities:

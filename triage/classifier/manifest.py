@@ -11,8 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from triage.errors import ModelError
 
-# 3: a model says in which scripts and languages it was taught.
-FORMAT = 3
+# 4: a model sees sentence vectors along axes of its own.
+FORMAT = 4
 
 
 @dataclass(frozen=True, slots=True)

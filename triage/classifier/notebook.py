@@ -129,7 +129,7 @@ def _notes(path: Path) -> Iterator[Note]:
             yield Note.from_json(line)
 
 
-def write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes | memoryview) -> None:
     """Replace *path*, for the eyes of its owner only; a reader sees the old file or the new one."""
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

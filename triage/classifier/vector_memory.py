@@ -60,15 +60,12 @@ class VectorMemory:
         kept = sorted(self._used & set(self._known))
         if not self._changed and len(kept) == len(self._known):
             return
-        vectors = np.stack([self._vectors[self._known[key]] for key in kept]) if kept else np.zeros((0, 2 * WIDTH))
+        vectors = np.empty((len(kept), 2 * WIDTH), dtype=np.float32)
+        for row, key in enumerate(kept):
+            vectors[row] = self._vectors[self._known[key]]
         content = io.BytesIO()
-        np.savez(
-            content,
-            keys=np.frombuffer(b"".join(kept), dtype=np.uint8),
-            vectors=vectors.astype(np.float32),
-            probe=self._probe,
-        )
-        write(self._path, content.getvalue())
+        np.savez(content, keys=np.frombuffer(b"".join(kept), dtype=np.uint8), vectors=vectors, probe=self._probe)
+        write(self._path, content.getbuffer())
         self._changed = False
 
     def _load(self) -> None:
