@@ -187,11 +187,12 @@ def test_a_damaged_key_is_told_with_the_remedy(tmp_path: Path) -> None:
 def test_remembered_vectors_are_those_of_the_encoder(tmp_path: Path) -> None:
     whole, parts = encoder().encode(TEXTS)
     with vector_memory.remembering(tmp_path):
-        encoder().encode(TEXTS[:2])
+        first, _ = encoder().encode(TEXTS[:2])
     with vector_memory.remembering(tmp_path):
         again, again_parts = encoder().encode(TEXTS)
-    np.testing.assert_allclose(again, whole, atol=1e-5)
-    np.testing.assert_allclose(again_parts, parts, atol=1e-5)
+    np.testing.assert_array_equal(again[:2], first)  # or a model would depend on which texts were known
+    np.testing.assert_allclose(again, whole, atol=1e-4)
+    np.testing.assert_allclose(again_parts, parts, atol=1e-4)
 
 
 def test_vectors_of_texts_that_are_not_used_any_more_are_dropped(tmp_path: Path) -> None:
