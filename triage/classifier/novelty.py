@@ -64,7 +64,7 @@ class Typical(BaseEstimator):  # type: ignore[misc]
     """Mahalanobis distance to the training vectors, and the distance up to which a vector counts as typical.
 
     What is unfamiliar shows on the axes on which customers' messages hardly differ: with the vectors of the whole texts it catches .89 of
-    the 750 texts of other kinds, along the 384 axes by which categories are told .70.
+    the prose among those texts of other kinds, along the 384 axes by which categories are told .70.
 
     Args:
         quantile: share of unseen customers' messages that counts as typical.

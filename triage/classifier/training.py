@@ -198,7 +198,7 @@ def threshold(
 
 
 def _fitting(seen: Seen) -> Seen:
-    """*seen* as liblinear takes it: else it makes such a copy of its own beside it, 150 MB with 22,000 rows."""
+    """*seen* as liblinear takes it: else it makes such a copy of its own beside it, 12 bytes for each number that is stored."""
     return replace(seen, features=seen.features.astype(np.float64))
 
 
