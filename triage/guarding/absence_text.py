@@ -123,7 +123,7 @@ _NOTE = any_of(
     r"\bin meiner abwesenheit\b|\bwährend meiner\b",
     r"\bwerden? (?:.{0,40} )?nicht (?:weitergeleitet|gelesen)|\bwenden sie sich\b",
     r"\bvielen dank für ihre (?:e-?mail|nachricht|mail)",
-    r"\ben cas d['’]urgence|\burgence|\bà mon retour\b|\bde retour\b|\b(?:vous )?(?:pouvez|contacter|adresser)\b",
+    r"\ben cas d['’]urgence|\burgence|\bà mon retour\b|\bde retour\b|\b(?:contacter|adresser|joindre)\b",
     r"\bmerci de contacter",
     r"\burgen(?:te|cia|za)\b|\ba mi (?:vuelta|regreso)\b|\bal mio rientro\b|\b(?:meu|o) (?:regresso|retorno)\b",
     r"\bcontatt(?:are|i|ate)\b|\bpóngase en contacto",
