@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import subprocess
 import sys
@@ -14,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,7 +24,7 @@ from triage.classifier import registry, training
 from triage.classifier.dataset import Dataset, DatasetError, Row
 from triage.classifier.encoder import SentenceEncoder, encoder, sentences
 from triage.classifier.estimator import Classifier, decide
-from triage.classifier.features import HashedTfidf, Terms, side_by_side
+from triage.classifier.features import HashedTfidf
 from triage.classifier.manifest import FORMAT
 from triage.classifier.masking import MAX_CHARACTERS, masked, names_pattern
 from triage.classifier.novelty import in_language, is_prose, languages, scripts, written_in
@@ -364,9 +362,8 @@ def test_masking_never_fails_and_leaves_no_long_number(text: str) -> None:
 def test_the_terms_of_any_text_have_the_length_one_or_there_are_none(texts: list[str]) -> None:
     found = HashedTfidf("char_wb", (2, 4), min_df=1).fit(texts).terms(texts)
 
-    for start, end in itertools.pairwise(found.starts):
-        length = np.linalg.norm(found.values[start:end])
-        assert length == pytest.approx(1, abs=1e-5) or start == end
+    lengths = np.sqrt(np.asarray(found.multiply(found).sum(axis=1))).ravel()
+    assert all(length == pytest.approx(1, abs=1e-5) or length == 0 for length in lengths)
 
 
 def test_vectors_of_private_rows_do_not_stand_in_the_model() -> None:
@@ -408,23 +405,6 @@ def test_the_encoder_gives_the_same_when_it_remembers_no_more_tokens() -> None:
 
     assert np.abs(np.stack(small.encode(["where is my parcel", chinese[:300]])) - np.stack(before)).max() < 1e-5
     assert np.abs(small.encode([chinese])[0] - SentenceEncoder().encode([chinese])[0]).max() < 1e-5
-
-
-@given(st.lists(st.text(max_size=80), min_size=1, max_size=4))
-@settings(max_examples=50, deadline=None)
-def test_terms_side_by_side_are_a_matrix_of_both(texts: list[str]) -> None:
-    views = [HashedTfidf("word", (1, 2), min_df=1).fit(texts), HashedTfidf("char_wb", (2, 3), min_df=1).fit(texts)]
-    widths = [len(view.columns_) for view in views]
-    blocks = [view.terms(texts) for view in views]
-
-    found = side_by_side(blocks, widths)
-
-    alone = [matrix_of(block, width) for block, width in zip(blocks, widths, strict=True)]
-    assert np.array_equal(found.toarray(), np.hstack([matrix.toarray() for matrix in alone]))
-
-
-def matrix_of(terms: Terms, width: int) -> sp.csr_matrix:
-    return sp.csr_matrix((terms.values, terms.columns, terms.starts), shape=(len(terms.starts) - 1, width))
 
 
 @given(st.lists(st.text(max_size=80), min_size=1, max_size=4))

@@ -60,7 +60,7 @@ class TextModel(BaseEstimator):  # type: ignore[misc]
         self.seed = seed
         self.own_names = own_names
 
-    def open(
+    def fit_views(
         self, texts: Sequence[str], labels: Sequence[str], abouts: Sequence[str], private_from: int | None = None
     ) -> Seen:
         """Learn how *texts* are read (terms and their weights, axes of the vectors, landmarks, scripts and languages) and what may be
@@ -75,10 +75,9 @@ class TextModel(BaseEstimator):  # type: ignore[misc]
         self.languages_: list[str] = languages(texts)
         return seen
 
-    def moments(self, seen: Seen, labels: Sequence[str], rows: Numbers | None = None) -> Moments:
-        """What `fit` needs to learn the labels of some of the texts that `open` has read, or of all, from their vectors."""
-        chosen = _all(labels) if rows is None else rows
-        return moments(self.landmarks_, seen.vectors[chosen], _targets([labels[i] for i in chosen], self.labels_))
+    def moments(self, seen: Seen, labels: Sequence[str], rows: Numbers) -> Moments:
+        """What `fit` needs to learn the labels of some of the texts that `fit_views` has read, by their numbers, from their vectors."""
+        return moments(self.landmarks_, seen.vectors[rows], _targets([labels[i] for i in rows.tolist()], self.labels_))
 
     def fit(
         self,
@@ -88,14 +87,14 @@ class TextModel(BaseEstimator):  # type: ignore[misc]
         parts: Sequence[Moments],
         rows: Numbers | None = None,
     ) -> Self:
-        """Learn from the texts that `open` has read, or from some of them.
+        """Learn from the texts that `fit_views` has read, or from some of them.
 
         Args:
-            labels, abouts: of each text that `open` has read; what it is about beside its label, "" where that is not known.
+            labels, abouts: of each text that `fit_views` has read; what it is about beside its label, "" where that is not known.
             parts: the moments of the texts that are learnt from, in as many parts as one likes.
             rows: the numbers of these texts; None for all.
         """
-        chosen = _all(labels) if rows is None else rows
+        chosen = range(len(labels)) if rows is None else rows.tolist()
         targets = _targets([labels[i] for i in chosen], self.labels_)
         self.head_ = Head(self.alpha).fit(seen.terms[chosen], targets, self.landmarks_, parts)
         self._fit_about(seen, abouts, [i for i in chosen if abouts[i]])
@@ -118,7 +117,7 @@ class TextModel(BaseEstimator):  # type: ignore[misc]
         return [masked(text, names) for text in texts]
 
     def see(self, texts: Sequence[str]) -> Seen:
-        """What the model sees of *texts*, as `open` taught it to read."""
+        """What the model sees of *texts*, as `fit_views` taught it to read."""
         return self.views_.see(self.prepare(texts))
 
     def scores(self, seen: Seen) -> tuple[Probabilities, list[str | None]]:
@@ -231,10 +230,6 @@ def softmax(logits: Probabilities) -> Probabilities:
     """Rows of *logits* as probabilities."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)
-
-
-def _all(texts: Sequence[str]) -> Numbers:
-    return np.arange(len(texts))
 
 
 def _targets(labels: Sequence[str], known: Sequence[str]) -> Floats:

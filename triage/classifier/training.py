@@ -79,7 +79,7 @@ def train(
     progress("reading the texts", 0, steps)
     texts = [row.words for row in rows]
     model = TextModel(seed=seed, own_names=tuple(own_names))
-    seen = model.open(texts, labels, abouts, private_from)
+    seen = model.fit_views(texts, labels, abouts, private_from)
     known = model.labels_
     parts = [model.moments(seen, labels, held) for _, held in folds]
     logits = np.empty((len(rows), len(known)))
